@@ -1,0 +1,1 @@
+//! The JSON dialects of the contract, and plain JSON for people.

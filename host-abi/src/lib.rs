@@ -1,0 +1,28 @@
+//! The contract between Orrery and the modules it runs.
+//!
+//! Values and their types, the encodings that carry them (BSATN and the JSON dialects), what a module says
+//! about itself ([`ModuleDef`]), the calls a module may make ([`HostCalls`]) and the calls it answers
+//! ([`Instance`]). This crate does no I/O and knows no engine, no store and no network: both engines and the
+//! store are written against it.
+
+pub mod bsatn;
+mod call;
+mod errno;
+mod host;
+mod ids;
+pub mod json;
+pub mod module_def;
+mod row;
+mod types;
+mod value;
+
+pub use call::{Call, Fault, Function, Instance, Outcome};
+pub use errno::Errno;
+pub use host::{Advance, HostCalls, HostError, LogLevel, LogRecord};
+pub use ids::{
+    ColId, ConnectionId, Hash, Identity, IndexId, IterId, SequenceId, TableId, TimeDuration, Timestamp, TypeRef,
+};
+pub use module_def::ModuleDef;
+pub use row::{Column, LayoutError, RowLayout};
+pub use types::{AlgebraicType, Element, ProductType, SumType, Typespace, Variant};
+pub use value::{AlgebraicValue, SumValue};

@@ -1,0 +1,1 @@
+//! The store: rows in memory, durable through redb.

@@ -1,0 +1,3 @@
+//! The `orrery` program: server and command line in one.
+
+fn main() {}
