@@ -123,7 +123,8 @@ pub trait HostCalls {
 
     /// Opens an iterator over the rows whose whole key equals `point`. [`Errno::NoSuchIndex`],
     /// [`Errno::BsatnDecodeError`].
-    fn datastore_index_scan_point_bsatn(&mut self, index: IndexId, point: &[u8]) -> Result<IterId, HostError>;
+    fn datastore_index_scan_point_bsatn(&mut self, index: IndexId, point: &[u8])
+    -> Result<IterId, HostError>;
 
     /// Deletes what [`Self::datastore_index_scan_point_bsatn`] would find; how many rows that were.
     fn datastore_delete_by_index_scan_point_bsatn(
@@ -134,7 +135,8 @@ pub trait HostCalls {
 
     /// Deletes each of the given rows that exists; `relation` is a BSATN array of rows. How many rows that
     /// were. [`Errno::NoSuchTable`], [`Errno::BsatnDecodeError`].
-    fn datastore_delete_all_by_eq_bsatn(&mut self, table: TableId, relation: &[u8]) -> Result<u32, HostError>;
+    fn datastore_delete_all_by_eq_bsatn(&mut self, table: TableId, relation: &[u8])
+    -> Result<u32, HostError>;
 
     /// Deletes all rows; how many that were. An unknown table traps.
     fn datastore_clear(&mut self, table: TableId) -> Result<u64, HostError>;

@@ -49,18 +49,15 @@ id! {
 /// Who calls, or which database: 256 bits, derived from a token's issuer and subject.
 ///
 /// Held as its little-endian bytes, which is its BSATN form; text shows it big-endian.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[derive(Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Identity(pub [u8; 32]);
 
 /// One connection of a client. Zero means none, and is not used here: absence is an `Option`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnectionId(pub u128);
 
 /// The Keccak-256 hash of a program, in digest order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[derive(Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Hash(pub [u8; 32]);
 
 /// Microseconds since the Unix epoch; may be negative.

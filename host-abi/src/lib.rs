@@ -11,6 +11,7 @@ mod errno;
 mod host;
 mod ids;
 pub mod json;
+mod layout;
 pub mod module_def;
 mod row;
 mod types;
@@ -20,9 +21,11 @@ pub use call::{Call, Fault, Function, Instance, Outcome};
 pub use errno::Errno;
 pub use host::{Advance, HostCalls, HostError, LogLevel, LogRecord};
 pub use ids::{
-    ColId, ConnectionId, Hash, Identity, IndexId, IterId, SequenceId, TableId, TimeDuration, Timestamp, TypeRef,
+    ColId, ConnectionId, Hash, Identity, IndexId, IterId, SequenceId, TableId, TimeDuration, Timestamp,
+    TypeRef,
 };
+pub use layout::{Layout, LayoutError, MAX_TYPE_DEPTH, MAX_TYPE_SIZE};
 pub use module_def::ModuleDef;
-pub use row::{Column, LayoutError, RowLayout};
+pub use row::{Column, RowLayout};
 pub use types::{AlgebraicType, Element, ProductType, SumType, Typespace, Variant};
 pub use value::{AlgebraicValue, SumValue};

@@ -1,6 +1,9 @@
 //! The types of the SATS type system, as data.
 
-use crate::TypeRef;
+use crate::{
+    TypeRef,
+    layout::{Guard, LayoutError},
+};
 
 /// The type of a value. Structural: two types with the same shape and names are the same type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -84,4 +87,89 @@ pub struct Variant {
 pub struct Typespace {
     /// The types, by [`TypeRef`].
     pub types: Vec<AlgebraicType>,
+}
+
+impl AlgebraicType {
+    /// The unit type: the product without elements.
+    pub fn unit() -> Self {
+        Self::Product(ProductType::default())
+    }
+
+    /// The type with every reference replaced by what it refers to.
+    pub fn resolve(&self, typespace: &Typespace) -> Result<Self, LayoutError> {
+        self.resolve_with(&mut Guard::new(typespace))
+    }
+
+    pub(crate) fn resolve_with(&self, guard: &mut Guard<'_>) -> Result<Self, LayoutError> {
+        guard.enter()?;
+        let resolved = match self {
+            Self::Ref(target) => {
+                let resolved = guard.follow(target.0)?.resolve_with(guard)?;
+                guard.unfollow();
+                resolved
+            }
+            Self::Product(product) => Self::Product(product.resolve_with(guard)?),
+            Self::Sum(sum) => {
+                let variants = sum.variants.iter().map(|variant| {
+                    Ok(Variant { name: variant.name.clone(), ty: variant.ty.resolve_with(guard)? })
+                });
+                Self::Sum(SumType { variants: variants.collect::<Result<_, LayoutError>>()? })
+            }
+            Self::Array(element) => Self::Array(Box::new(element.resolve_with(guard)?)),
+            scalar => scalar.clone(),
+        };
+        guard.leave();
+        Ok(resolved)
+    }
+
+    /// How many bytes a value takes, for bools, integers and floats.
+    pub const fn scalar_width(&self) -> Option<usize> {
+        match self {
+            Self::Bool | Self::I8 | Self::U8 => Some(1),
+            Self::I16 | Self::U16 => Some(2),
+            Self::I32 | Self::U32 | Self::F32 => Some(4),
+            Self::I64 | Self::U64 | Self::F64 => Some(8),
+            Self::I128 | Self::U128 => Some(16),
+            Self::I256 | Self::U256 => Some(32),
+            Self::Ref(_) | Self::Sum(_) | Self::Product(_) | Self::Array(_) | Self::String => None,
+        }
+    }
+
+    /// Whether it is one of the integer types.
+    pub const fn is_integer(&self) -> bool {
+        self.scalar_width().is_some() && !matches!(self, Self::Bool | Self::F32 | Self::F64)
+    }
+
+    /// The bool, integer or float that a value is encoded as: the type itself, or what is left of products with
+    /// one element (`Identity`, `Timestamp`, ...). References must have been resolved.
+    pub fn as_scalar(&self) -> Option<&Self> {
+        let mut ty = self;
+        while let Self::Product(product) = ty {
+            let [element] = &*product.elements else { return None };
+            ty = &element.ty;
+        }
+        ty.scalar_width().map(|_| ty)
+    }
+}
+
+impl ProductType {
+    /// The type with every reference replaced by what it refers to.
+    pub fn resolve(&self, typespace: &Typespace) -> Result<Self, LayoutError> {
+        self.resolve_with(&mut Guard::new(typespace))
+    }
+
+    pub(crate) fn resolve_with(&self, guard: &mut Guard<'_>) -> Result<Self, LayoutError> {
+        let elements = self
+            .elements
+            .iter()
+            .map(|element| Ok(Element { name: element.name.clone(), ty: element.ty.resolve_with(guard)? }));
+        Ok(Self { elements: elements.collect::<Result<_, LayoutError>>()? })
+    }
+}
+
+impl Typespace {
+    /// The type that a reference points at.
+    pub fn get(&self, target: TypeRef) -> Option<&AlgebraicType> {
+        self.types.get(target.0 as usize)
+    }
 }
