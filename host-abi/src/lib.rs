@@ -28,4 +28,4 @@ pub use layout::{Layout, LayoutError, MAX_TYPE_DEPTH, MAX_TYPE_SIZE};
 pub use module_def::ModuleDef;
 pub use row::{Column, RowLayout};
 pub use types::{AlgebraicType, Element, ProductType, SumType, Typespace, Variant};
-pub use value::{AlgebraicValue, SumValue};
+pub use value::{AlgebraicValue, SumValue, cmp_floats};

@@ -1,4 +1,4 @@
-//! BSATN, the binary encoding: little-endian, no tags, no padding, read with the type in hand.
+//! What is wrong with bytes that cannot be decoded.
 
 /// Bytes that are not BSATN of the type expected. Positions count from the start of what was decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,29 @@ pub enum DecodeError {
     NoVariants {
         /// Where it should begin.
         at: usize,
+    },
+    /// More units than [`MAX_UNITS`](super::MAX_UNITS) allows.
+    #[error("invalid BSATN: an array of too many elements without content at byte {at}")]
+    TooManyUnits {
+        /// Where the limit was reached.
+        at: usize,
+    },
+    /// Nested deeper than [`MAX_TYPE_DEPTH`](crate::MAX_TYPE_DEPTH).
+    #[error("invalid BSATN: nested too deeply at byte {at}")]
+    TooDeep {
+        /// Where the limit was reached.
+        at: usize,
+    },
+    /// A type reference where only resolved types can be decoded.
+    #[error("type reference {0} has not been resolved")]
+    UnresolvedRef(u32),
+    /// Well-formed bytes that the contract does not allow here.
+    #[error("{message} (at byte {at})")]
+    Invalid {
+        /// Where they are.
+        at: usize,
+        /// What is wrong with them.
+        message: &'static str,
     },
 }
 
