@@ -8,12 +8,15 @@
 pub mod bsatn;
 mod call;
 mod errno;
+mod hex;
 mod host;
 mod ids;
 pub mod json;
 mod layout;
 pub mod module_def;
 mod row;
+mod special;
+mod time;
 mod types;
 mod value;
 
@@ -21,11 +24,12 @@ pub use call::{Call, Fault, Function, Instance, Outcome};
 pub use errno::Errno;
 pub use host::{Advance, HostCalls, HostError, LogLevel, LogRecord};
 pub use ids::{
-    ColId, ConnectionId, Hash, Identity, IndexId, IterId, SequenceId, TableId, TimeDuration, Timestamp,
-    TypeRef,
+    ColId, ConnectionId, Hash, Identity, IndexId, IterId, ParseIdError, SequenceId, TableId, TypeRef, Uuid,
 };
 pub use layout::{Layout, LayoutError, MAX_TYPE_DEPTH, MAX_TYPE_SIZE};
 pub use module_def::ModuleDef;
 pub use row::{Column, RowLayout};
+pub use special::SpecialProduct;
+pub use time::{ParseTimeError, ScheduleAt, TimeDuration, Timestamp};
 pub use types::{AlgebraicType, Element, ProductType, SumType, Typespace, Variant};
 pub use value::{AlgebraicValue, SumValue, cmp_floats};

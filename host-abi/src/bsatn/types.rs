@@ -67,18 +67,6 @@ impl Decode for AlgebraicType {
     }
 }
 
-impl Encode for TypeRef {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.0.encode(out);
-    }
-}
-
-impl Decode for TypeRef {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        u32::decode(reader).map(Self)
-    }
-}
-
 /// Declares the BSATN of a product: its elements, one after the other.
 macro_rules! product {
     ($($ty:ident { $($element:ident),* })*) => {$(
