@@ -1,1 +1,0 @@
-//! The JSON dialects of the contract, and plain JSON for people.
