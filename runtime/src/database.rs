@@ -3,12 +3,29 @@
 //! [`Database`] is a handle that can be cloned and used from any thread. Behind it one worker thread owns
 //! the write side; what may run beside it (views) runs on readers over snapshots.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, OnceLock, atomic::Ordering},
+};
 
 use bytes::Bytes;
-use orrery_host_abi::{AlgebraicType, ConnectionId, Fault, Hash, Identity, ModuleDef, Typespace};
+use crossbeam_channel::{Sender, TrySendError};
+use orrery_host_abi::{AlgebraicType, ConnectionId, Fault, Hash, Identity, ModuleDef};
+use tokio::sync::oneshot;
 
-use crate::{host::Host, log::ModuleLog};
+use crate::{
+    etag::{self, ViewCache},
+    host::Host,
+    launch::{self, Launch},
+    log::ModuleLog,
+    program::LoadedProgram,
+    readers::{self, ViewJob, ViewRows},
+    running::Running,
+    shared::Shared,
+    store::Snapshot,
+    worker::{CallFailure, CallReply, Job, ReducerCall},
+};
 
 /// What a module is written in, which decides the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +86,9 @@ pub enum PublishError {
     /// The data cannot follow the new schema; the reasons, each naming table, column and remedy.
     #[error("the new module's schema cannot be applied to the data:\n{}", .0.join("\n"))]
     Incompatible(Vec<String>),
+    /// The database's files cannot be made.
+    #[error("the database cannot be stored: {0}")]
+    Storage(String),
     /// The database has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -93,6 +113,9 @@ pub enum OpenError {
         /// What the file says.
         found: DatabaseKey,
     },
+    /// A file or thread cannot be used.
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// What the file says about itself makes no sense.
     #[error("the database file is damaged: {0}")]
     Damaged(String),
@@ -165,98 +188,279 @@ pub enum ViewReply {
     },
 }
 
-/// A handle to a running database.
+/// A handle to a running database. Cheap to clone; the database goes on until it is closed or the last handle is
+/// gone.
 #[derive(Debug, Clone)]
 pub struct Database(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    key: DatabaseKey,
+    shared: Arc<Shared>,
+    jobs: Sender<Job>,
+    /// Started by the first view.
+    readers: OnceLock<Sender<ViewJob>>,
+    view_cache: ViewCache,
 }
 
 impl Database {
-    /// Makes a database at `path` (which must not exist) and runs the module's `init`. Leaves nothing behind if
-    /// that fails.
+    /// Makes a database in the folder `path`, which is created, and runs the module's `init`. Leaves nothing
+    /// behind if that fails.
     pub async fn create(
         host: &Arc<Host>,
         path: &Path,
         key: DatabaseKey,
         program: Program,
     ) -> Result<Self, PublishError> {
-        unimplemented!()
+        let launch = Launch { host: Arc::clone(host), path: path.to_owned(), key };
+        launch::create(launch, program).await.map(Self::new)
     }
 
-    /// Opens the database at `path`, runs its stored program, and ends the connections that a killed server
-    /// left open.
+    /// Opens the database in the folder `path`, runs its stored program, and ends the connections that a killed
+    /// server left open.
     pub async fn open(host: &Arc<Host>, path: &Path, key: DatabaseKey) -> Result<Self, OpenError> {
-        unimplemented!()
+        let launch = Launch { host: Arc::clone(host), path: path.to_owned(), key };
+        launch::open(launch).await.map(Self::new)
+    }
+
+    fn new((shared, jobs): (Arc<Shared>, Sender<Job>)) -> Self {
+        Self(Arc::new(Inner { shared, jobs, readers: OnceLock::new(), view_cache: ViewCache::default() }))
     }
 
     /// The database's identity and owner.
     pub fn key(&self) -> DatabaseKey {
-        unimplemented!()
+        self.0.shared.key
     }
 
     /// The definition of the running program.
     pub fn module(&self) -> Arc<ModuleDef> {
-        unimplemented!()
+        Arc::clone(self.0.shared.running().module())
     }
 
     /// The kind and hash of the running program.
     pub fn program(&self) -> (ProgramKind, Hash) {
-        unimplemented!()
+        let running = self.0.shared.running();
+        (running.program.source.kind, running.program.hash)
     }
 
     /// Swaps the program and keeps the data.
     pub async fn publish(&self, program: Program) -> Result<Published, PublishError> {
-        unimplemented!()
+        let program = self.load(program).await?;
+        let (reply, answer) = oneshot::channel();
+        self.send_job(Job::Publish(Box::new(program), reply)).await?;
+        answer.await.map_err(|_| self.stopped())?
     }
 
     /// Drops all data and starts anew with that program, or with the present one.
     pub async fn reset(&self, program: Option<Program>) -> Result<(), PublishError> {
-        unimplemented!()
+        let program = match program {
+            Some(program) => Some(Box::new(self.load(program).await?)),
+            None => None,
+        };
+        let (reply, answer) = oneshot::channel();
+        self.send_job(Job::Reset(program, reply)).await?;
+        answer.await.map_err(|_| self.stopped())?
     }
 
     /// One reducer call that is its own connection: `client_connected` is asked first if the module has one, and
-    /// `client_disconnected` runs afterwards. `args` is JSON or BSATN. Answers when the changes are durable.
+    /// `client_disconnected` runs afterwards. Answers when the changes are durable.
     pub async fn call_once(&self, caller: &Caller, reducer: &str, args: Args) -> Result<(), CallError> {
-        unimplemented!()
+        self.call_reducer(caller, reducer, &args, Job::CallOnce).await
     }
 
     /// A reducer call on a connection that is open. Answers when the changes are durable.
     pub async fn call(&self, caller: &Caller, reducer: &str, args: Args) -> Result<(), CallError> {
-        unimplemented!()
+        self.call_reducer(caller, reducer, &args, Job::Call).await
+    }
+
+    async fn call_reducer(
+        &self,
+        caller: &Caller,
+        reducer: &str,
+        args: &Args,
+        job: impl Fn(ReducerCall, CallReply) -> Job,
+    ) -> Result<(), CallError> {
+        loop {
+            let running = self.0.shared.running();
+            let is_owner = caller.identity == self.0.shared.key.owner;
+            let (id, args) = running.prepare_reducer(reducer, args, is_owner)?;
+            let call =
+                ReducerCall { generation: running.generation, reducer: id, args, caller: caller.clone() };
+            drop(running);
+            let (reply, answer) = oneshot::channel();
+            self.try_send(job(call, reply))?;
+            match answer.await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(CallFailure::Error(error))) => return Err(error),
+                // Published in between: once more, with the new program's functions.
+                Ok(Err(CallFailure::ProgramChanged)) => {}
+                Err(_) => return Err(self.stopped().into()),
+            }
+        }
     }
 
     /// One view call, over what is durable; connects as [`Self::call_once`] does. `if_none_match` are the `ETag`s
     /// (without quotes) that the caller has.
-    pub async fn view_once(&self, caller: &Caller, view: &str, if_none_match: &[&str]) -> Result<ViewReply, CallError> {
-        unimplemented!()
+    pub async fn view_once(
+        &self,
+        caller: &Caller,
+        view: &str,
+        if_none_match: &[&str],
+    ) -> Result<ViewReply, CallError> {
+        let running = self.0.shared.running();
+        self.0.shared.check_running()?;
+        let module = running.module();
+        let _connection = if module.client_connected.is_some() || module.client_disconnected.is_some() {
+            self.connect(caller).await?;
+            Some(Connection { database: self.clone(), caller: caller.clone() })
+        } else {
+            None
+        };
+
+        let place = etag::Place::new(&running, running.view(view)?, caller.identity);
+        if !if_none_match.is_empty()
+            && let Some(etag) = self.0.view_cache.current(&place, &self.0.shared.versions)
+            && if_none_match.contains(&&*etag)
+        {
+            self.0.shared.stats.views_unchanged.fetch_add(1, Ordering::Relaxed);
+            return Ok(ViewReply::NotModified(etag));
+        }
+
+        // The program may be another one by now: the one that comes with the snapshot is right.
+        let (snapshot, running) = self.snapshot().await?;
+        let found = Arc::clone(running.view(view)?);
+        let (reply, answer) = oneshot::channel();
+        let job = ViewJob {
+            running: Arc::clone(&running),
+            view: Arc::clone(&found),
+            snapshot,
+            caller: caller.clone(),
+            reply,
+        };
+        self.readers()?.try_send(job).map_err(|_| CallError::Busy)?;
+        let ViewRows { rows, read } = answer.await.map_err(|_| self.stopped())??;
+        let place = etag::Place::new(&running, &found, caller.identity);
+        let etag = self.0.view_cache.remember(place, &running, &read);
+        if if_none_match.contains(&&*etag) {
+            return Ok(ViewReply::NotModified(etag));
+        }
+        Ok(ViewReply::Rows {
+            etag,
+            rows,
+            row_type: found.row_type.clone(),
+            module: Arc::clone(running.module()),
+            per_caller: found.is_per_caller(),
+        })
     }
 
     /// Opens a connection: asks `client_connected`.
     pub async fn connect(&self, caller: &Caller) -> Result<(), CallError> {
-        unimplemented!()
+        let (reply, answer) = oneshot::channel();
+        self.try_send(Job::Connect(caller.clone(), reply))?;
+        answer.await.map_err(|_| self.stopped())?
     }
 
-    /// Ends a connection: runs `client_disconnected`, whose failure is only logged.
-    pub async fn disconnect(&self, caller: &Caller) -> Result<(), Stopped> {
-        unimplemented!()
+    /// Ends a connection: `client_disconnected` runs soon; its failure is only logged.
+    pub fn disconnect(&self, caller: &Caller) {
+        self.0.shared.asides.gone(caller.identity, caller.connection);
+        self.wake();
     }
 
     /// The module's log.
     pub fn log(&self) -> &ModuleLog {
-        unimplemented!()
+        &self.0.shared.log
     }
 
     /// Figures for `/metrics`.
     pub fn stats(&self) -> Stats {
-        unimplemented!()
+        let shared = &self.0.shared;
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            reducers_committed: get(&shared.stats.reducers_committed),
+            reducers_failed: get(&shared.stats.reducers_failed),
+            views_run: get(&shared.stats.views_run),
+            views_unchanged: get(&shared.stats.views_unchanged),
+            rows: get(&shared.stats.rows),
+            durable_offset: shared.durability.durable_offset().0,
+        }
     }
 
-    /// Finishes what is running, writes a checkpoint and lets go of the file.
+    /// Finishes what is running, writes a checkpoint and lets go of the file. What comes afterwards gets
+    /// [`Stopped`].
     pub async fn close(&self) -> Result<(), Stopped> {
-        unimplemented!()
+        let (reply, answer) = oneshot::channel();
+        self.send_job(Job::Close(reply)).await?;
+        answer.await.map_err(|_| self.stopped())?
+    }
+
+    /// Compiles and checks a program, on a thread of its own.
+    async fn load(&self, program: Program) -> Result<LoadedProgram, PublishError> {
+        let shared = Arc::clone(&self.0.shared);
+        let loaded = launch::on_thread("orrery-load", move || {
+            LoadedProgram::load(&shared.host, program, shared.new_session())
+        });
+        let loaded = loaded.await.map_err(|error| PublishError::InvalidProgram(error.to_string()))?;
+        loaded.map(|(program, _)| program).map_err(PublishError::InvalidProgram)
+    }
+
+    async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), CallError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.shared.asides.want_snapshot(reply);
+        self.wake();
+        Ok(answer.await.map_err(|_| self.stopped())?)
+    }
+
+    fn readers(&self) -> Result<&Sender<ViewJob>, CallError> {
+        if let Some(readers) = self.0.readers.get() {
+            return Ok(readers);
+        }
+        let readers = readers::start(&self.0.shared, &self.0.jobs).map_err(|error| {
+            CallError::Unsupported(format!("no thread for views can be started: {error}"))
+        })?;
+        Ok(self.0.readers.get_or_init(|| readers))
+    }
+
+    /// Queues a job, or says at once that the queue is full.
+    fn try_send(&self, job: Job) -> Result<(), CallError> {
+        self.0.shared.check_running()?;
+        self.0.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => CallError::Busy,
+            TrySendError::Disconnected(_) => self.stopped().into(),
+        })
+    }
+
+    /// Queues a job however long it takes: for the few that must not be turned away.
+    async fn send_job(&self, job: Job) -> Result<(), Stopped> {
+        let jobs = self.0.jobs.clone();
+        match jobs.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(_)) => Err(self.stopped()),
+            Err(TrySendError::Full(job)) => {
+                let sent = launch::on_thread("orrery-send", move || jobs.send(job).is_ok()).await;
+                if sent.unwrap_or(false) { Ok(()) } else { Err(self.stopped()) }
+            }
+        }
+    }
+
+    /// Makes the worker look aside. If the queue is full, it is awake anyway.
+    fn wake(&self) {
+        let _ = self.0.jobs.try_send(Job::Wake);
+    }
+
+    /// Why nobody answers.
+    fn stopped(&self) -> Stopped {
+        self.0.shared.stop("its worker has ended")
+    }
+}
+
+/// A connection that ends when this is dropped, also if the one who waits hangs up.
+struct Connection {
+    database: Database,
+    caller: Caller,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.database.disconnect(&self.caller);
     }
 }
 
@@ -282,8 +486,6 @@ pub struct Stats {
     pub views_unchanged: u64,
     /// Rows in all user tables.
     pub rows: u64,
-    /// The offset of the newest transaction.
-    pub committed_offset: u64,
     /// The offset up to which transactions are on disk.
     pub durable_offset: u64,
 }

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use crate::engine::wasm::{WasmConfig, WasmEngine};
+
 /// Limits and places for all databases of a server.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
@@ -17,20 +19,42 @@ pub struct HostConfig {
     pub view_instances: usize,
 }
 
+impl Default for HostConfig {
+    /// Limits that suit a small machine.
+    fn default() -> Self {
+        Self {
+            program_cache: None,
+            memory_limit: 512 * 1024 * 1024,
+            time_limit: Duration::from_secs(30),
+            queue_capacity: 16 * 1024,
+            view_instances: 2,
+        }
+    }
+}
+
 /// What all databases of a server share.
 #[derive(Debug)]
 pub struct Host {
     config: HostConfig,
+    wasm: WasmEngine,
 }
 
 impl Host {
     /// Starts the engines. The error says what the machine lacks.
     pub fn new(config: HostConfig) -> Result<Arc<Self>, String> {
-        Ok(Arc::new(Self { config }))
+        let wasm = WasmEngine::new(&WasmConfig {
+            cache_dir: config.program_cache.clone(),
+            memory_limit: config.memory_limit,
+        })?;
+        Ok(Arc::new(Self { config, wasm }))
     }
 
     /// The limits in force.
     pub fn config(&self) -> &HostConfig {
         &self.config
+    }
+
+    pub(crate) fn wasm(&self) -> &WasmEngine {
+        &self.wasm
     }
 }

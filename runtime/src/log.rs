@@ -1,20 +1,224 @@
-//! A module's log: lines of JSON in a file, and live to those who follow.
+//! A module's log: a file of JSON lines, also live for those who follow.
+//!
+//! Writing a line never fails for the module: when the disk refuses it, the line is counted as lost and the
+//! next line that gets through says so.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
+use orrery_host_abi::{LogLevel, LogRecord, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+/// Lines that a follower may be behind before it misses some.
+const FOLLOWER_CAPACITY: usize = 1024;
+/// How much is read at a time when looking for the last lines of the file.
+const TAIL_STEP_BYTES: u64 = 64 * 1024;
+/// What the host itself writes carries this as its target, file and function.
+const HOST: &str = "__spacetimedb__";
 
 /// The log of one database. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct ModuleLog {}
+pub struct ModuleLog(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    file: Mutex<Sink>,
+    live: broadcast::Sender<Bytes>,
+}
+
+#[derive(Debug)]
+struct Sink {
+    file: File,
+    lost_lines: u64,
+}
 
 impl ModuleLog {
-    /// The last `lines` lines (all if none is given), each a JSON object with a newline.
-    pub async fn tail(&self, lines: Option<usize>) -> std::io::Result<Bytes> {
-        let _ = lines;
-        unimplemented!()
+    /// Opens the log at `path`, making it if it does not exist.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            file: Mutex::new(Sink { file, lost_lines: 0 }),
+            live: broadcast::channel(FOLLOWER_CAPACITY).0,
+        })))
     }
 
-    /// New lines as they come. A reader that is too slow misses some.
-    pub fn follow(&self) -> tokio::sync::broadcast::Receiver<Bytes> {
-        unimplemented!()
+    /// Writes a line that the module's function `function` has to say.
+    pub fn write(&self, function: Option<&str>, record: &LogRecord<'_>) {
+        self.append(&to_json(function, record));
+    }
+
+    /// Writes a line that the host has to say about the module.
+    pub fn write_host(&self, level: LogLevel, message: &str) {
+        let record = LogRecord {
+            level,
+            target: Some(HOST),
+            filename: Some(HOST),
+            line: None,
+            message,
+            backtrace: &[],
+        };
+        self.append(&to_json(Some(HOST), &record));
+    }
+
+    fn append(&self, line: &[u8]) {
+        let mut sink = self.0.file.lock();
+        if sink.lost_lines > 0 {
+            let note = format!("{} lines before this one could not be written", sink.lost_lines);
+            let record = LogRecord {
+                level: LogLevel::Warn,
+                target: Some(HOST),
+                filename: Some(HOST),
+                line: None,
+                message: &note,
+                backtrace: &[],
+            };
+            if sink.file.write_all(&to_json(Some(HOST), &record)).is_ok() {
+                sink.lost_lines = 0;
+            }
+        }
+        if sink.file.write_all(line).is_err() {
+            sink.lost_lines += 1;
+        }
+        drop(sink);
+        if self.0.live.receiver_count() > 0 {
+            // Fails only when the last follower has just left.
+            let _ = self.0.live.send(Bytes::copy_from_slice(line));
+        }
+    }
+
+    /// The last `lines` lines (all if none is given), each a JSON object with a newline.
+    ///
+    /// Reads the file: call it where blocking is allowed.
+    pub fn tail(&self, lines: Option<usize>) -> io::Result<Bytes> {
+        let mut file = File::open(&self.0.path)?;
+        let Some(lines) = lines else {
+            let mut all = Vec::new();
+            file.read_to_end(&mut all)?;
+            return Ok(all.into());
+        };
+        let mut start = file.seek(SeekFrom::End(0))?;
+        let mut tail = Vec::new();
+        loop {
+            if let Some(at) = start_of_last_lines(&tail, lines) {
+                tail.drain(..at);
+                break;
+            }
+            if start == 0 {
+                break;
+            }
+            let step = start.min(TAIL_STEP_BYTES);
+            start -= step;
+            file.seek(SeekFrom::Start(start))?;
+            let mut piece = vec![0; step as usize];
+            file.read_exact(&mut piece)?;
+            piece.append(&mut tail);
+            tail = piece;
+        }
+        Ok(tail.into())
+    }
+
+    /// New lines as they come, each as [`Self::tail`] gives it. A reader that is too slow misses some.
+    pub fn follow(&self) -> broadcast::Receiver<Bytes> {
+        self.0.live.subscribe()
+    }
+}
+
+/// Where the last `lines` lines begin, if `text` is known to hold that many.
+fn start_of_last_lines(text: &[u8], lines: usize) -> Option<usize> {
+    if lines == 0 {
+        return Some(text.len());
+    }
+    // The newline that ends the line before them.
+    text.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').nth(lines).map(|(at, _)| at + 1)
+}
+
+/// One line of the log. The fields and their names are those of the peer, which its CLI reads.
+fn to_json(function: Option<&str>, record: &LogRecord<'_>) -> Vec<u8> {
+    let mut line = serde_json::Map::new();
+    let level = match record.level {
+        LogLevel::Panic => "Panic",
+        LogLevel::Error => "Error",
+        LogLevel::Warn => "Warn",
+        LogLevel::Info => "Info",
+        LogLevel::Debug => "Debug",
+        LogLevel::Trace => "Trace",
+    };
+    line.insert("level".into(), level.into());
+    line.insert("ts".into(), Timestamp::now().0.into());
+    if let Some(target) = record.target {
+        line.insert("target".into(), target.into());
+    }
+    if let Some(filename) = record.filename {
+        line.insert("filename".into(), filename.into());
+    }
+    if let Some(number) = record.line {
+        line.insert("line_number".into(), number.into());
+    }
+    if let Some(function) = function {
+        line.insert("function".into(), function.into());
+    }
+    line.insert("message".into(), record.message.into());
+    if record.level == LogLevel::Panic {
+        let trace = record.backtrace.iter().map(|name| serde_json::json!({ "func_name": &**name })).collect();
+        line.insert("trace".into(), serde_json::Value::Array(trace));
+    }
+    let mut text = serde_json::to_vec(&line).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(message: &str) -> LogRecord<'_> {
+        LogRecord { level: LogLevel::Info, target: None, filename: None, line: None, message, backtrace: &[] }
+    }
+
+    fn messages(lines: &[u8]) -> Vec<String> {
+        lines
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+                line["message"].as_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn tail_gives_whole_lines_from_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = ModuleLog::open(&dir.path().join("log")).unwrap();
+        assert_eq!(log.tail(Some(3)).unwrap(), Bytes::new());
+        // Long enough that the last lines are spread over several reading steps.
+        let long = "x".repeat(50_000);
+        for number in 0..5 {
+            log.write(Some("reducer"), &record(&format!("{number}{long}")));
+        }
+        assert_eq!(messages(&log.tail(None).unwrap()).len(), 5);
+        assert_eq!(messages(&log.tail(Some(99)).unwrap()).len(), 5);
+        let last = messages(&log.tail(Some(2)).unwrap());
+        assert_eq!(last.iter().map(|message| &message[..1]).collect::<String>(), "34");
+        assert_eq!(log.tail(Some(0)).unwrap(), Bytes::new());
+    }
+
+    #[test]
+    fn followers_see_new_lines_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = ModuleLog::open(&dir.path().join("log")).unwrap();
+        log.write(None, &record("before"));
+        let mut follower = log.follow();
+        log.write(None, &record("after"));
+        assert_eq!(messages(&follower.try_recv().unwrap()), ["after"]);
+        assert!(follower.try_recv().is_err());
     }
 }

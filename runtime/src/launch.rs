@@ -1,0 +1,159 @@
+//! Brings a database to life: files, program, worker thread.
+
+use std::{fs, io, path::PathBuf, sync::Arc, thread};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender};
+use tokio::sync::oneshot;
+
+use crate::{
+    database::{DatabaseKey, OpenError, Program, PublishError},
+    host::Host,
+    log::ModuleLog,
+    program::LoadedProgram,
+    running::Running,
+    schema::{self, Catalog, ModuleRow},
+    session::Session,
+    shared::Shared,
+    store::{self, StoreOptions, Writer},
+    worker::{Job, STACK_BYTES, Start, Worker},
+};
+
+/// The data, in the database's folder.
+const STORE_FILE: &str = "data.redb";
+/// The module's log, in the database's folder.
+const LOG_FILE: &str = "module.log";
+
+/// Which database to bring to life, and where.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) host: Arc<Host>,
+    /// The database's folder.
+    pub(crate) path: PathBuf,
+    pub(crate) key: DatabaseKey,
+}
+
+/// A database that lives.
+type Launched = (Arc<Shared>, Sender<Job>);
+
+/// Makes a database. Leaves nothing behind if that fails.
+pub(crate) async fn create(launch: Launch, program: Program) -> Result<Launched, PublishError> {
+    let (jobs, queue) = crossbeam_channel::bounded(launch.host.config().queue_capacity);
+    let shared = on_worker_thread(move || {
+        let made = new_database(&launch, program, queue);
+        if made.is_err() {
+            // Nobody knows of this folder yet, so what cannot be removed does no harm.
+            let _ = fs::remove_dir_all(&launch.path);
+        }
+        made
+    });
+    match shared.await {
+        Ok(shared) => Ok((shared?, jobs)),
+        Err(error) => Err(PublishError::Storage(error.to_string())),
+    }
+}
+
+/// Opens a database.
+pub(crate) async fn open(launch: Launch) -> Result<Launched, OpenError> {
+    let (jobs, queue) = crossbeam_channel::bounded(launch.host.config().queue_capacity);
+    let shared = on_worker_thread(move || stored_database(&launch, queue)).await??;
+    Ok((shared, jobs))
+}
+
+fn new_database(launch: &Launch, program: Program, jobs: Receiver<Job>) -> Result<Worker, PublishError> {
+    let storage = |error: &dyn std::error::Error| PublishError::Storage(error.to_string());
+    fs::create_dir_all(&launch.path).map_err(|error| storage(&error))?;
+    let log = ModuleLog::open(&launch.path.join(LOG_FILE)).map_err(|error| storage(&error))?;
+    let session = Session::new(launch.key.database, log.clone());
+    let (program, session) =
+        LoadedProgram::load(&launch.host, program, session).map_err(PublishError::InvalidProgram)?;
+    let mut writer = store::open(&launch.path.join(STORE_FILE), &StoreOptions::default())
+        .map_err(|error| storage(&error))?;
+    schema::initialise(&mut writer, launch.key, program.hash, &program.source, &program.module)
+        .map_err(|error| PublishError::InvalidProgram(error.to_string()))?;
+    let mut worker =
+        start(launch, log, program, session, writer, jobs).map_err(PublishError::InvalidProgram)?;
+    worker.initialise()?;
+    worker.wait_durable()?;
+    Ok(worker)
+}
+
+fn stored_database(launch: &Launch, jobs: Receiver<Job>) -> Result<Worker, OpenError> {
+    let file = launch.path.join(STORE_FILE);
+    // The store would make a new file.
+    fs::metadata(&file)?;
+    let log = ModuleLog::open(&launch.path.join(LOG_FILE))?;
+    let writer = store::open(&file, &StoreOptions::default())?;
+    let row = ModuleRow::read(&writer).map_err(OpenError::Damaged)?;
+    let row = row.ok_or_else(|| OpenError::Damaged("it holds no program".into()))?;
+    if row.key != launch.key {
+        return Err(OpenError::WrongDatabase { expected: launch.key, found: row.key });
+    }
+    let program = Program { kind: row.kind, bytes: Bytes::from(row.program) };
+    let session = Session::new(launch.key.database, log.clone());
+    let (program, session) =
+        LoadedProgram::load(&launch.host, program, session).map_err(OpenError::Program)?;
+    if program.hash != row.hash {
+        return Err(OpenError::Damaged(
+            "the stored program does not have the hash that is stored with it".into(),
+        ));
+    }
+    let mut worker = start(launch, log, program, session, writer, jobs).map_err(OpenError::Program)?;
+    worker.disconnect_left_over_clients();
+    Ok(worker)
+}
+
+fn start(
+    launch: &Launch,
+    log: ModuleLog,
+    program: LoadedProgram,
+    session: Session,
+    writer: Writer,
+    jobs: Receiver<Job>,
+) -> Result<Worker, String> {
+    let catalog = Arc::new(Catalog::new(Arc::clone(&program.module), &writer)?);
+    let running = Arc::new(Running::new(0, program, catalog).map_err(|error| error.to_string())?);
+    let shared = Arc::new(Shared::new(
+        Arc::clone(&launch.host),
+        launch.key,
+        log,
+        writer.durability(),
+        writer.versions(),
+        Arc::clone(&running),
+    ));
+    Worker::new(Start { shared, jobs, writer, session, running })
+}
+
+/// Runs `make` on a new thread, which goes on as the worker's if that succeeds.
+async fn on_worker_thread<E: Send + 'static>(
+    make: impl FnOnce() -> Result<Worker, E> + Send + 'static,
+) -> io::Result<Result<Arc<Shared>, E>> {
+    let (ready, is_ready) = oneshot::channel();
+    let worker = move || match make() {
+        Ok(worker) => {
+            let shared = Arc::clone(worker.shared());
+            // If nobody waits any more, nobody has a handle either, and the worker ends at once.
+            let _ = ready.send(Ok(shared));
+            worker.run();
+        }
+        Err(error) => {
+            let _ = ready.send(Err(error));
+        }
+    };
+    thread::Builder::new().name("orrery-worker".into()).stack_size(STACK_BYTES).spawn(worker)?;
+    is_ready.await.map_err(|_| io::Error::other("the thread of the database has ended unexpectedly"))
+}
+
+/// Runs `work` on a thread of its own, for what takes long.
+pub(crate) async fn on_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let (done, is_done) = oneshot::channel();
+    let work = move || {
+        // Fails if nobody waits any more.
+        let _ = done.send(work());
+    };
+    thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work)?;
+    is_done.await.map_err(|_| io::Error::other(format!("the thread {name} has ended unexpectedly")))
+}

@@ -1,0 +1,642 @@
+//! The thread that owns a database's write side: the writer and the instance that reducers run in.
+//!
+//! It takes jobs from a queue, runs each to its end, and never waits for disk or network. Answers are held
+//! back until what they tell is on disk, and go out in batches: one wake-up of the journal for many of them.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+};
+
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+use orrery_host_abi::{
+    Call, ConnectionId, Fault, Function, Identity, LogLevel, Outcome, Timestamp, bsatn::Encode,
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    database::{CallError, Caller, DatabaseKey, PublishError, Published, Stopped},
+    program::{Instance, LoadedProgram},
+    running::Running,
+    schema::{self, Catalog, SchemaError, system_index, system_table, write_module_row},
+    session::{CallContext, ImmediateCall, Session},
+    shared::Shared,
+    store::{CommitError, Table, WriteError, Writer},
+};
+
+/// The stack of a thread on which modules run: room for what a module may use of it, and for the host calls that
+/// it makes from there.
+pub(crate) const STACK_BYTES: usize = 8 * 1024 * 1024;
+/// How many jobs are run before answers go out, at most.
+const BATCH_JOBS: usize = 128;
+/// How many calls that the module asked for itself may wait.
+const IMMEDIATE_CALLS_MAX: usize = 4096;
+
+/// The answer to a reducer call.
+pub(crate) type CallReply = oneshot::Sender<Result<(), CallFailure>>;
+
+/// Why a reducer call did not commit.
+#[derive(Debug)]
+pub(crate) enum CallFailure {
+    /// Another program runs by now: look the function up again.
+    ProgramChanged,
+    /// For the caller.
+    Error(CallError),
+}
+
+impl From<CallError> for CallFailure {
+    fn from(error: CallError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A reducer call that has been looked up and checked.
+#[derive(Debug)]
+pub(crate) struct ReducerCall {
+    /// The program that it was looked up in.
+    pub(crate) generation: u64,
+    pub(crate) reducer: u32,
+    pub(crate) args: Bytes,
+    pub(crate) caller: Caller,
+}
+
+/// The work of a database.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// A reducer call on a connection that is open.
+    Call(ReducerCall, CallReply),
+    /// A reducer call that is its own connection.
+    CallOnce(ReducerCall, CallReply),
+    /// A client connects.
+    Connect(Caller, oneshot::Sender<Result<(), CallError>>),
+    /// A new program.
+    Publish(Box<LoadedProgram>, oneshot::Sender<Result<Published, PublishError>>),
+    /// A new program (or the present one) with no data.
+    Reset(Option<Box<LoadedProgram>>, oneshot::Sender<Result<(), PublishError>>),
+    /// Something waits outside the queue: a request for a snapshot, or a client that has gone.
+    Wake,
+    /// The end.
+    Close(oneshot::Sender<Result<(), Stopped>>),
+}
+
+/// An answer that waits for the disk.
+type Held = Box<dyn FnOnce(Result<(), Stopped>) + Send>;
+
+/// The state of the thread.
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    jobs: Receiver<Job>,
+    running: Arc<Running>,
+    /// Always there between jobs.
+    writer: Option<Writer>,
+    /// Always there between jobs.
+    session: Option<Session>,
+    /// None after it broke, until the next call needs one.
+    instance: Option<Instance>,
+    /// Answers to reducer calls, which are the many.
+    replies: Vec<(CallReply, Result<(), CallFailure>)>,
+    /// Other answers.
+    held: Vec<Held>,
+    /// Calls that the module asked for itself.
+    immediate_calls: VecDeque<ImmediateCall>,
+}
+
+/// What a new worker begins with. The writer's data fits the program.
+pub(crate) struct Start {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) jobs: Receiver<Job>,
+    pub(crate) writer: Writer,
+    pub(crate) session: Session,
+    pub(crate) running: Arc<Running>,
+}
+
+impl Worker {
+    /// Prepares the thread that it is called on: starts the instance.
+    pub(crate) fn new(start: Start) -> Result<Self, String> {
+        let Start { shared, jobs, writer, mut session, running } = start;
+        session.set_catalog(Arc::clone(&running.catalog));
+        let (session, instance) = running.program.start(session, shared.host.config().time_limit);
+        Ok(Self {
+            instance: Some(instance?),
+            shared,
+            jobs,
+            running,
+            writer: Some(writer),
+            session: Some(session),
+            replies: Vec::with_capacity(BATCH_JOBS),
+            held: Vec::new(),
+            immediate_calls: VecDeque::new(),
+        })
+    }
+
+    /// Runs `init`, in the transaction that has made the tables, and commits.
+    pub(crate) fn initialise(&mut self) -> Result<(), PublishError> {
+        let Some(init) = self.running.module().init else {
+            return self.commit().map_err(init_error);
+        };
+        let caller = self.shared.key.owner;
+        self.reducer(init, caller, None, Bytes::new(), |_| Ok(())).map_err(init_error)
+    }
+
+    /// Waits until all that was committed is on disk.
+    pub(crate) fn wait_durable(&self) -> Result<(), Stopped> {
+        let durable = self.shared.durability.wait(self.writer().offset());
+        durable.map_err(|error| self.shared.stop(&error.to_string()))
+    }
+
+    /// What others share with this worker.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Ends the connections that a killed server left open.
+    pub(crate) fn disconnect_left_over_clients(&mut self) {
+        let table = self.writer().table(system_table::CLIENT);
+        let clients: Vec<_> =
+            table.into_iter().flat_map(|table| table.rows().filter_map(client_row)).collect();
+        for (identity, connection) in clients {
+            self.disconnect(identity, connection);
+        }
+    }
+
+    /// Takes jobs until the end.
+    pub(crate) fn run(mut self) {
+        loop {
+            // Calls that the module asked for are work too: then there is no waiting for jobs.
+            let mut next = if self.immediate_calls.is_empty() {
+                let Ok(job) = self.jobs.recv() else {
+                    // Nobody holds the database any more.
+                    if let Err(error) = self.close() {
+                        tracing::error!(database = %self.shared.key.database, %error, "not closed cleanly");
+                    }
+                    return;
+                };
+                Some(job)
+            } else {
+                self.jobs.try_recv().ok()
+            };
+            let mut jobs_left = BATCH_JOBS;
+            while let Some(job) = next.take() {
+                if let Job::Close(reply) = job {
+                    self.release_answers();
+                    let _ = reply.send(self.close());
+                    return;
+                }
+                self.handle(job);
+                self.look_aside();
+                jobs_left -= 1;
+                if jobs_left > 0 {
+                    next = self.jobs.try_recv().ok();
+                }
+            }
+            self.run_immediate_calls();
+            self.release_answers();
+        }
+    }
+
+    fn handle(&mut self, job: Job) {
+        match job {
+            Job::Call(call, reply) => {
+                let result = self.call(call);
+                self.replies.push((reply, result));
+            }
+            Job::CallOnce(call, reply) => {
+                let result = self.call_once(call);
+                self.replies.push((reply, result));
+            }
+            Job::Connect(caller, reply) => {
+                let result = self.connect(&caller);
+                self.hold(move |durable| {
+                    let _ = reply.send(durable.map_err(CallError::from).and(result));
+                });
+            }
+            Job::Publish(program, reply) => {
+                let result = self.publish(*program);
+                self.hold(move |durable| {
+                    let _ = reply.send(durable.map_err(PublishError::from).and(result));
+                });
+            }
+            Job::Reset(program, reply) => {
+                let result = self.reset(program.map(|program| *program));
+                self.hold(move |durable| {
+                    let _ = reply.send(durable.map_err(PublishError::from).and(result));
+                });
+            }
+            // Close is handled by the loop.
+            Job::Wake | Job::Close(_) => {}
+        }
+    }
+
+    /// Serves those who want a snapshot, and ends the connections of those who have gone.
+    fn look_aside(&mut self) {
+        let Some(requests) = self.shared.asides.take() else { return };
+        if !requests.snapshots.is_empty() {
+            let snapshot = self.writer().snapshot();
+            for reply in requests.snapshots {
+                let _ = reply.send((snapshot.clone(), Arc::clone(&self.running)));
+            }
+        }
+        for (identity, connection) in requests.gone {
+            self.disconnect(identity, connection);
+        }
+        self.keep_immediate_calls(requests.immediate_calls);
+    }
+
+    /// Sends out the answers as soon as what they tell is on disk.
+    fn release_answers(&mut self) {
+        self.shared.stats.rows.store(self.user_rows(), Ordering::Relaxed);
+        if self.replies.is_empty() && self.held.is_empty() {
+            return;
+        }
+        let replies = std::mem::replace(&mut self.replies, Vec::with_capacity(BATCH_JOBS));
+        let held = std::mem::take(&mut self.held);
+        let shared = Arc::clone(&self.shared);
+        let offset = self.writer().offset();
+        self.shared.durability.after(offset, move |durable| {
+            let durable = durable.map_err(|error| shared.stop(&error.to_string()));
+            for (reply, result) in replies {
+                let result = match &durable {
+                    Ok(()) => result,
+                    Err(stopped) => Err(CallError::Stopped(stopped.clone()).into()),
+                };
+                // Fails if the caller has hung up.
+                let _ = reply.send(result);
+            }
+            for answer in held {
+                answer(durable.clone());
+            }
+        });
+    }
+
+    fn hold(&mut self, answer: impl FnOnce(Result<(), Stopped>) + Send + 'static) {
+        self.held.push(Box::new(answer));
+    }
+
+    fn close(&mut self) -> Result<(), Stopped> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let closed = writer.close();
+        self.shared.stop("it was closed");
+        closed.map_err(|error| Stopped(error.to_string().into()))
+    }
+
+    // ---- calls ----
+
+    fn call(&mut self, call: ReducerCall) -> Result<(), CallFailure> {
+        self.check_program(&call)?;
+        let ReducerCall { reducer, args, caller, .. } = call;
+        Ok(self.reducer(reducer, caller.identity, Some(&caller), args, |_| Ok(()))?)
+    }
+
+    fn call_once(&mut self, call: ReducerCall) -> Result<(), CallFailure> {
+        self.check_program(&call)?;
+        let module = self.running.module();
+        if module.client_connected.is_none() && module.client_disconnected.is_none() {
+            return self.call(call);
+        }
+        let client = (call.caller.identity, call.caller.connection);
+        self.connect(&call.caller)?;
+        let result = self.call(call);
+        self.disconnect(client.0, client.1);
+        result
+    }
+
+    fn check_program(&self, call: &ReducerCall) -> Result<(), CallFailure> {
+        if call.generation != self.running.generation {
+            return Err(CallFailure::ProgramChanged);
+        }
+        Ok(())
+    }
+
+    /// Opens a connection: writes it down and asks the module, in one transaction.
+    fn connect(&mut self, caller: &Caller) -> Result<(), CallError> {
+        let write_down = |writer: &mut Writer| {
+            let mut client = Vec::with_capacity(48);
+            client.extend_from_slice(&caller.identity.0);
+            caller.connection.0.encode(&mut client);
+            writer.insert(system_table::CLIENT, &mut client)?;
+            let mut credentials = caller.connection.0.to_bsatn();
+            caller.token_payload.encode(&mut credentials);
+            writer.insert(system_table::CONNECTION_CREDENTIALS, &mut credentials)?;
+            Ok(())
+        };
+        let Some(reducer) = self.running.module().client_connected else {
+            return self.rows_only(write_down);
+        };
+        let result = self.reducer(reducer, caller.identity, Some(caller), Bytes::new(), write_down);
+        result.map_err(|error| match error {
+            CallError::Refused(message) => CallError::ConnectionRefused(message),
+            CallError::Broke(fault) => CallError::ConnectionRefused(fault.to_string()),
+            other => other,
+        })
+    }
+
+    /// Ends a connection: tells the module and forgets it, in one transaction if the module does not fail.
+    fn disconnect(&mut self, identity: Identity, connection: ConnectionId) {
+        let key = client_key(identity, connection);
+        let is_known = |writer: &Writer| {
+            let table = writer.table(system_table::CLIENT)?;
+            table.point(system_index::CLIENT, &key).ok()?.next().map(|_| ())
+        };
+        if is_known(self.writer()).is_none() {
+            return;
+        }
+        let forget = |writer: &mut Writer| {
+            writer.delete_point(system_index::CLIENT, &key)?;
+            let key = connection.0.to_le_bytes();
+            writer.delete_point(system_index::CONNECTION_CREDENTIALS, &key)?;
+            Ok(())
+        };
+        if let Some(reducer) = self.running.module().client_disconnected {
+            let caller = Caller { identity, connection, token_payload: self.token_payload(connection) };
+            match self.reducer(reducer, identity, Some(&caller), Bytes::new(), forget) {
+                Ok(()) => return,
+                Err(error) => self.log(LogLevel::Error, &format!("client_disconnected failed: {error}")),
+            }
+        }
+        if let Err(error) = self.rows_only(forget) {
+            tracing::error!(database = %self.shared.key.database, %error, "a connection could not be ended");
+        }
+    }
+
+    fn token_payload(&self, connection: ConnectionId) -> Arc<str> {
+        let find = || {
+            let table = self.writer().table(system_table::CONNECTION_CREDENTIALS)?;
+            let key = connection.0.to_le_bytes();
+            let row = table.point(system_index::CONNECTION_CREDENTIALS, &key).ok()?.next()?;
+            // After the text's length.
+            std::str::from_utf8(&table.layout().column(row, 1)[4..]).ok().map(Arc::from)
+        };
+        find().unwrap_or_else(|| Arc::from("{}"))
+    }
+
+    /// Runs the calls that the module asked for itself, each in a transaction of its own.
+    fn run_immediate_calls(&mut self) {
+        // Those that they ask for in turn wait for the next round, so that other jobs get their turn.
+        for _ in 0..self.immediate_calls.len() {
+            let Some(ImmediateCall { name, args }) = self.immediate_calls.pop_front() else { break };
+            let result = match self.running.internal_reducer(&name, &args) {
+                Ok(reducer) => self
+                    .reducer(reducer, self.shared.key.database, None, args, |_| Ok(()))
+                    .map_err(|error| error.to_string()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                self.log(
+                    LogLevel::Error,
+                    &format!("the call of `{name}` that the module asked for failed: {error}"),
+                );
+            }
+        }
+    }
+
+    /// One transaction: `prepare`, then a reducer. Commits if both succeed, else nothing has happened.
+    fn reducer(
+        &mut self,
+        reducer: u32,
+        identity: Identity,
+        caller: Option<&Caller>,
+        args: Bytes,
+        prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
+    ) -> Result<(), CallError> {
+        self.shared.check_running()?;
+        self.ensure_instance()?;
+        if let Err(error) = prepare(self.writer_mut()) {
+            self.writer_mut().rollback();
+            return Err(CallError::Broke(Fault::Protocol(error.to_string())));
+        }
+        let call = Call {
+            function: Function::Reducer(reducer),
+            caller: identity,
+            connection: caller.map(|caller| caller.connection),
+            timestamp: Timestamp::now(),
+            args,
+            time_limit: self.shared.host.config().time_limit,
+        };
+        let context = CallContext {
+            function: call.function,
+            now: call.timestamp,
+            token: caller.map(|caller| (caller.connection, Arc::clone(&caller.token_payload))),
+        };
+        let (Some(mut session), Some(writer), Some(instance)) =
+            (self.session.take(), self.writer.take(), &mut self.instance)
+        else {
+            unreachable!("between jobs session and writer are at home, and the instance was just ensured");
+        };
+        session.begin_write(writer, context);
+        let (mut session, outcome) = instance.call(session, &call);
+        let is_spent = instance.is_spent();
+        self.writer = Some(session.end_write());
+        self.keep_immediate_calls(session.take_immediate_calls());
+        self.session = Some(session);
+        if is_spent {
+            self.instance = None;
+        }
+        let error = match outcome {
+            Outcome::Done(_) => {
+                self.commit()?;
+                self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            Outcome::Refused(message) => CallError::Refused(message),
+            Outcome::Broke(fault) => {
+                self.log(LogLevel::Error, &fault.to_string());
+                CallError::Broke(fault)
+            }
+        };
+        self.writer_mut().rollback();
+        self.shared.stats.reducers_failed.fetch_add(1, Ordering::Relaxed);
+        Err(error)
+    }
+
+    /// One transaction without the module.
+    fn rows_only(
+        &mut self,
+        change: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
+    ) -> Result<(), CallError> {
+        self.shared.check_running()?;
+        if let Err(error) = change(self.writer_mut()) {
+            self.writer_mut().rollback();
+            return Err(CallError::Broke(Fault::Protocol(error.to_string())));
+        }
+        self.commit()
+    }
+
+    fn commit(&mut self) -> Result<(), CallError> {
+        match self.writer_mut().commit() {
+            Ok(_) => Ok(()),
+            Err(CommitError::Failed(error)) => Err(self.shared.stop(&error.to_string()).into()),
+            Err(error @ CommitError::TooLarge(_)) => {
+                Err(CallError::Broke(Fault::Protocol(error.to_string())))
+            }
+        }
+    }
+
+    fn keep_immediate_calls(&mut self, calls: Vec<ImmediateCall>) {
+        for call in calls {
+            if self.immediate_calls.len() == IMMEDIATE_CALLS_MAX {
+                self.log(
+                    LogLevel::Error,
+                    "too many calls that the module asked for are waiting; some are dropped",
+                );
+                return;
+            }
+            self.immediate_calls.push_back(call);
+        }
+    }
+
+    /// Replaces the instance if the last one broke.
+    fn ensure_instance(&mut self) -> Result<(), CallError> {
+        if self.instance.is_some() {
+            return Ok(());
+        }
+        let Some(session) = self.session.take() else {
+            unreachable!("between jobs the session is at home");
+        };
+        let (session, instance) = self.running.program.start(session, self.shared.host.config().time_limit);
+        self.session = Some(session);
+        match instance {
+            Ok(instance) => {
+                self.instance = Some(instance);
+                Ok(())
+            }
+            Err(error) => {
+                self.log(LogLevel::Error, &format!("the module does not start again: {error}"));
+                Err(CallError::Broke(Fault::Trapped(error)))
+            }
+        }
+    }
+
+    // ---- programs ----
+
+    fn publish(&mut self, program: LoadedProgram) -> Result<Published, PublishError> {
+        self.shared.check_running()?;
+        if program.hash == self.running.program.hash
+            && program.source.kind == self.running.program.source.kind
+        {
+            return Ok(Published::Unchanged);
+        }
+        let module = Arc::clone(&program.module);
+        let steps = schema::plan(Some(self.running.module()), &module).map_err(PublishError::Incompatible)?;
+        let prepared = self.prepare_swap(program, |writer, key, program| {
+            write_module_row(writer, key, program.hash, &program.source)?;
+            schema::apply(writer, &program.module, &steps)
+        })?;
+        self.commit().map_err(|error| match error {
+            CallError::Stopped(stopped) => PublishError::Stopped(stopped),
+            other => PublishError::Incompatible(vec![other.to_string()]),
+        })?;
+        self.swap(prepared);
+        Ok(Published::Updated(steps.iter().map(|step| step.describe(&module)).collect()))
+    }
+
+    fn reset(&mut self, program: Option<LoadedProgram>) -> Result<(), PublishError> {
+        self.shared.check_running()?;
+        let program = program.unwrap_or_else(|| self.running.program.clone());
+        let prepared = self.prepare_swap(program, |writer, key, program| {
+            let tables: Vec<_> = writer.tables().map(|table| table.spec().id).collect();
+            for table in tables {
+                writer.drop_table(table)?;
+            }
+            schema::initialise(writer, key, program.hash, &program.source, &program.module)
+        })?;
+        let before = self.swap(prepared);
+        self.initialise().inspect_err(|_| {
+            // `init` has rolled back all of it, so the old program fits the data again.
+            self.swap(before);
+        })
+    }
+
+    /// Starts a program and, if it starts, brings the data to it in a transaction that is left open. On failure
+    /// nothing has happened.
+    fn prepare_swap(
+        &mut self,
+        program: LoadedProgram,
+        change: impl FnOnce(&mut Writer, DatabaseKey, &LoadedProgram) -> Result<(), SchemaError>,
+    ) -> Result<Program, PublishError> {
+        let mut session = self.shared.new_session();
+        let key = self.shared.key;
+        let generation = self.shared.next_generation();
+        let writer = self.writer_mut();
+        let running = change(writer, key, &program)
+            .map_err(|error| PublishError::Incompatible(vec![error.to_string()]))
+            .and_then(|()| {
+                let catalog = Catalog::new(Arc::clone(&program.module), writer);
+                let catalog = Arc::new(catalog.map_err(PublishError::InvalidProgram)?);
+                Running::new(generation, program, catalog)
+                    .map_err(|error| PublishError::InvalidProgram(error.to_string()))
+            })
+            .inspect_err(|_| self.writer_mut().rollback())?;
+        session.set_catalog(Arc::clone(&running.catalog));
+        let (session, instance) = running.program.start(session, self.shared.host.config().time_limit);
+        match instance {
+            Ok(instance) => Ok(Program { running: Arc::new(running), session, instance: Some(instance) }),
+            Err(error) => {
+                self.writer_mut().rollback();
+                Err(PublishError::InvalidProgram(error))
+            }
+        }
+    }
+
+    /// Puts a program in the place of the present one, which it gives back.
+    fn swap(&mut self, program: Program) -> Program {
+        let Program { running, session, instance } = program;
+        self.shared.set_running(&running);
+        self.immediate_calls.clear();
+        let before = Program {
+            running: std::mem::replace(&mut self.running, running),
+            session: self.session.replace(session).unwrap_or_else(|| self.shared.new_session()),
+            instance: self.instance.take(),
+        };
+        self.instance = instance;
+        before
+    }
+
+    // ---- helpers ----
+
+    fn writer(&self) -> &Writer {
+        self.writer.as_ref().expect("the writer is at home between calls")
+    }
+
+    fn writer_mut(&mut self) -> &mut Writer {
+        self.writer.as_mut().expect("the writer is at home between calls")
+    }
+
+    fn log(&self, level: LogLevel, message: &str) {
+        self.shared.log.write_host(level, message);
+    }
+
+    fn user_rows(&self) -> u64 {
+        let tables = self.writer.iter().flat_map(Writer::tables);
+        tables.filter(|table| table.spec().id.0 >= schema::FIRST_USER_ID).map(Table::row_count).sum()
+    }
+}
+
+/// A running program with all that belongs to it on the worker's thread.
+struct Program {
+    running: Arc<Running>,
+    session: Session,
+    instance: Option<Instance>,
+}
+
+/// What the publisher sees of a failed `init`.
+fn init_error(error: CallError) -> PublishError {
+    match error {
+        CallError::Stopped(stopped) => PublishError::Stopped(stopped),
+        other => PublishError::InitFailed(other.to_string()),
+    }
+}
+
+/// The key of `st_client`.
+fn client_key(identity: Identity, connection: ConnectionId) -> [u8; 48] {
+    let mut key = [0; 48];
+    key[..32].copy_from_slice(&identity.0);
+    key[32..].copy_from_slice(&connection.0.to_le_bytes());
+    key
+}
+
+/// A row of `st_client`.
+fn client_row(row: &[u8]) -> Option<(Identity, ConnectionId)> {
+    let (identity, connection) = row.split_first_chunk()?;
+    Some((Identity(*identity), ConnectionId(u128::from_le_bytes(connection.try_into().ok()?))))
+}
