@@ -8,6 +8,9 @@ use crate::{AlgebraicType, ProductType, SumType, Typespace, bsatn::DecodeError};
 /// can exhaust the stack.
 pub const MAX_TYPE_DEPTH: usize = 128;
 
+/// How deep values of recursive types may nest. Deeper ones are refused, like types.
+pub(crate) const MAX_VALUE_DEPTH: usize = 256;
+
 /// How many types one type may consist of once its references are replaced by what they refer to. Without a
 /// bound, a typespace of a few lines can describe a type of astronomic size.
 pub const MAX_TYPE_SIZE: usize = 1 << 16;
@@ -53,6 +56,7 @@ pub(crate) struct Size {
 pub(crate) struct Program {
     ops: Vec<Op>,
     variants: Vec<Seq>,
+    routines: Vec<Seq>,
 }
 
 /// A run of instructions in [`Program::ops`].
@@ -86,22 +90,26 @@ enum Op {
     Scalars { width: u32 },
     /// A count, and that many times the instructions that follow, up to `end`; none takes less than `min` bytes.
     Array { end: u32, min: u32 },
+    /// What [`Program::routines`] says at that place: a recursive type.
+    Call(u32),
     /// A value of the sum without variants: there is none.
     Never,
 }
 
 impl Layout {
-    /// The layout of a type. References are resolved in `typespace`.
+    /// The layout of a type, which may be recursive. References are resolved in `typespace`.
     pub fn new(ty: &AlgebraicType, typespace: &Typespace) -> Result<Self, LayoutError> {
-        let mut compiler = Compiler::new(typespace);
+        let mut compiler = Compiler::recursive(typespace);
         let (root, size) = compiler.sequence(|c| c.ty(ty))?;
+        compiler.routines()?;
         Ok(Self { program: compiler.program, root, size })
     }
 
     /// The layout of a product, such as the arguments of a function.
     pub fn of_product(ty: &ProductType, typespace: &Typespace) -> Result<Self, LayoutError> {
-        let mut compiler = Compiler::new(typespace);
+        let mut compiler = Compiler::recursive(typespace);
         let (root, size) = compiler.sequence(|c| c.product(ty))?;
+        compiler.routines()?;
         Ok(Self { program: compiler.program, root, size })
     }
 
@@ -122,13 +130,22 @@ impl Layout {
         if self.size.is_fixed && self.size.is_any_valid && bytes.len() >= self.size.min {
             return Ok(self.size.min);
         }
-        self.program.check(self.root, bytes, 0)
+        self.program.check(self.root, bytes, 0, 0)
     }
 }
 
 impl Program {
-    /// Checks the values that `seq` describes, from `at` on; where they end.
-    pub(crate) fn check(&self, seq: Seq, bytes: &[u8], mut at: usize) -> Result<usize, DecodeError> {
+    /// Checks the values that `seq` describes, from `at` on; where they end. `depth` counts the calls around it.
+    pub(crate) fn check(
+        &self,
+        seq: Seq,
+        bytes: &[u8],
+        mut at: usize,
+        depth: usize,
+    ) -> Result<usize, DecodeError> {
+        if depth > MAX_VALUE_DEPTH {
+            return Err(DecodeError::TooDeep { at });
+        }
         let Range { start: mut pc, end } = seq.range();
         while pc < end {
             match self.ops[pc] {
@@ -144,7 +161,8 @@ impl Program {
                 }
                 Op::Sum { first, end, count } => {
                     let tag = read_tag(bytes, at, count)?;
-                    at = self.check(self.variants[first as usize + tag as usize], bytes, at + 1)?;
+                    at =
+                        self.check(self.variants[first as usize + tag as usize], bytes, at + 1, depth + 1)?;
                     pc = end as usize;
                     continue;
                 }
@@ -164,15 +182,18 @@ impl Program {
                     let count = read_count(bytes, at)?;
                     at += 4;
                     // A count that cannot be true is refused before the first element is looked at. Elements
-                    // take at least one byte here, so the loop ends.
+                    // take at least one byte here or are invalid, so the loop ends.
                     let needed = (u64::from(count) * u64::from(min)).try_into().unwrap_or(usize::MAX);
                     end_of(bytes, at, needed, "an array")?;
                     let element = Seq { start: pc as u32 + 1, end };
                     for _ in 0..count {
-                        at = self.check(element, bytes, at)?;
+                        at = self.check(element, bytes, at, depth + 1)?;
                     }
                     pc = end as usize;
                     continue;
+                }
+                Op::Call(routine) => {
+                    at = self.check(self.routines[routine as usize], bytes, at, depth + 1)?;
                 }
                 Op::Never => return Err(DecodeError::NoVariants { at }),
             }
@@ -216,7 +237,8 @@ impl Program {
                     pc = end as usize;
                     continue;
                 }
-                Op::Never => return bytes.len(),
+                // Rows, which alone are skipped over, have no recursive types.
+                Op::Call(_) | Op::Never => return bytes.len(),
             }
             pc += 1;
         }
@@ -258,6 +280,8 @@ pub(crate) struct Compiler<'t> {
     guard: Guard<'t>,
     /// Instructions before this one belong to a finished sequence and must not grow.
     sealed: usize,
+    /// The recursive references, in the order of their routines; none where recursion is not allowed.
+    recursive: Option<Vec<u32>>,
 }
 
 impl Size {
@@ -274,7 +298,36 @@ impl Size {
 
 impl<'t> Compiler<'t> {
     pub(crate) fn new(typespace: &'t Typespace) -> Self {
-        Self { program: Program::default(), guard: Guard::new(typespace), sealed: 0 }
+        Self { program: Program::default(), guard: Guard::new(typespace), sealed: 0, recursive: None }
+    }
+
+    /// A compiler that allows recursive types. [`Self::routines`] must be called at the end.
+    fn recursive(typespace: &'t Typespace) -> Self {
+        Self { recursive: Some(Vec::new()), ..Self::new(typespace) }
+    }
+
+    /// Compiles the routines for recursive types, which may lead to more of them.
+    fn routines(&mut self) -> Result<(), LayoutError> {
+        while let Some(&target) =
+            self.recursive.as_ref().and_then(|recursive| recursive.get(self.program.routines.len()))
+        {
+            let ty = self.guard.follow(target)?;
+            let (routine, _) = self.sequence(|c| c.ty(ty))?;
+            self.guard.unfollow();
+            self.program.routines.push(routine);
+        }
+        Ok(())
+    }
+
+    /// The instruction for a reference to a type that it is inside of.
+    fn call(&mut self, target: u32) -> Option<Size> {
+        let recursive = self.recursive.as_mut()?;
+        let routine = recursive.iter().position(|&known| known == target).unwrap_or_else(|| {
+            recursive.push(target);
+            recursive.len() - 1
+        });
+        self.program.ops.push(Op::Call(routine as u32));
+        Some(Size { min: 0, is_fixed: false, is_any_valid: false })
     }
 
     /// Compiles into a sequence of its own.
@@ -309,6 +362,11 @@ impl<'t> Compiler<'t> {
         let variable = |min| Size { min, is_fixed: false, is_any_valid: false };
         Ok(match ty {
             AlgebraicType::Ref(target) => {
+                if self.guard.is_inside(target.0)
+                    && let Some(size) = self.call(target.0)
+                {
+                    return Ok(size);
+                }
                 let target_type = self.guard.follow(target.0)?;
                 let size = self.ty(target_type)?;
                 self.guard.unfollow();
@@ -424,10 +482,15 @@ impl<'t> Guard<'t> {
         self.depth -= 1;
     }
 
+    /// Whether the walk is inside of a reference's target.
+    pub(crate) fn is_inside(&self, target: u32) -> bool {
+        self.inside.contains(&target)
+    }
+
     /// What a reference refers to, unless the walk is inside of it already.
     pub(crate) fn follow(&mut self, target: u32) -> Result<&'t AlgebraicType, LayoutError> {
         let ty = self.typespace.types.get(target as usize).ok_or(LayoutError::UnresolvedRef(target))?;
-        if self.inside.contains(&target) {
+        if self.is_inside(target) {
             return Err(LayoutError::UnresolvedRef(target));
         }
         self.inside.push(target);
@@ -437,5 +500,48 @@ impl<'t> Guard<'t> {
     /// The counterpart of a successful [`Self::follow`].
     pub(crate) fn unfollow(&mut self) {
         self.inside.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Element, TypeRef};
+
+    fn reference(target: u32) -> AlgebraicType {
+        AlgebraicType::Ref(TypeRef(target))
+    }
+
+    fn product(types: impl IntoIterator<Item = AlgebraicType>) -> AlgebraicType {
+        let elements = types.into_iter().map(|ty| Element { name: None, ty });
+        AlgebraicType::Product(ProductType { elements: elements.collect() })
+    }
+
+    #[test]
+    fn recursive_types() {
+        let typespace = Typespace {
+            types: vec![
+                // A tree: a bool and its branches.
+                product([AlgebraicType::Bool, AlgebraicType::Array(Box::new(reference(0)))]),
+                // Two lists that hold each other.
+                AlgebraicType::option(reference(2)),
+                product([AlgebraicType::U8, reference(1)]),
+                // No value of this is finite.
+                product([reference(3)]),
+            ],
+        };
+        let validate =
+            |target, bytes: &[u8]| Layout::new(&reference(target), &typespace).unwrap().validate(bytes);
+        assert_eq!(validate(0, b"\x01\0\0\0\0"), Ok(5));
+        assert_eq!(validate(0, b"\x01\x02\0\0\0\0\0\0\0\0\x01\0\0\0\0"), Ok(15));
+        assert_eq!(
+            validate(0, b"\x01\x01\0\0\0\x02\0\0\0\0"),
+            Err(DecodeError::InvalidBool { at: 5, byte: 2 })
+        );
+        assert!(validate(0, b"\x01\xff\xff\xff\xff").is_err());
+        assert_eq!(validate(1, b"\0\x07\0\x08\x01"), Ok(5));
+        assert_eq!(validate(2, b"\x07\0\x08\x01"), Ok(4));
+        assert!(matches!(validate(1, &[0; 100_000]), Err(DecodeError::TooDeep { .. })));
+        assert!(matches!(validate(3, b""), Err(DecodeError::TooDeep { .. })));
     }
 }

@@ -94,7 +94,7 @@ impl RowLayout {
         if self.size.is_fixed && self.size.is_any_valid && bytes.len() >= self.size.min {
             return Ok(self.size.min);
         }
-        self.row.check(self.row_seq, bytes, 0)
+        self.row.check(self.row_seq, bytes, 0, 0)
     }
 
     /// The bytes of one column of a valid row.

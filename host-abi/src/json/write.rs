@@ -7,6 +7,7 @@ use crate::{
     AlgebraicType, Identity, LayoutError, ProductType, SpecialProduct, SumType, Timestamp, Typespace, Uuid,
     bsatn::{DecodeError, Reader},
     hex,
+    layout::{Guard, MAX_VALUE_DEPTH},
 };
 
 /// How values appear in JSON.
@@ -32,13 +33,15 @@ pub enum Dialect {
 /// a row is little more than copying.
 #[derive(Debug, Clone)]
 pub struct JsonWriter {
-    shape: Shape,
+    root: Shape,
+    /// The types that refer to themselves.
+    recursive: Box<[Shape]>,
 }
 
 impl JsonWriter {
-    /// A writer for values of that type. References are resolved in `typespace`.
+    /// A writer for values of that type, which may be recursive. References are resolved in `typespace`.
     pub fn new(ty: &AlgebraicType, typespace: &Typespace, dialect: Dialect) -> Result<Self, LayoutError> {
-        Ok(Self { shape: Shape::new(&ty.resolve(typespace)?, dialect) })
+        Self::compile(typespace, dialect, |compiler| compiler.ty(ty))
     }
 
     /// A writer for products of that type, such as rows. References are resolved in `typespace`.
@@ -47,7 +50,24 @@ impl JsonWriter {
         typespace: &Typespace,
         dialect: Dialect,
     ) -> Result<Self, LayoutError> {
-        Ok(Self { shape: Shape::of_product(&ty.resolve(typespace)?, dialect) })
+        Self::compile(typespace, dialect, |compiler| compiler.product(ty))
+    }
+
+    fn compile<'t>(
+        typespace: &'t Typespace,
+        dialect: Dialect,
+        compile: impl FnOnce(&mut Compiler<'t>) -> Result<Shape, LayoutError>,
+    ) -> Result<Self, LayoutError> {
+        let mut compiler = Compiler { guard: Guard::new(typespace), dialect, recursive: Vec::new() };
+        let root = compile(&mut compiler)?;
+        // Compiling a recursive type may lead to more of them.
+        let mut recursive = Vec::new();
+        while let Some(&target) = compiler.recursive.get(recursive.len()) {
+            let ty = compiler.guard.follow(target)?;
+            recursive.push(compiler.ty(ty)?);
+            compiler.guard.unfollow();
+        }
+        Ok(Self { root, recursive: recursive.into() })
     }
 
     /// Appends the JSON of the value that `bsatn` begins with; how many bytes that value takes.
@@ -61,7 +81,7 @@ impl JsonWriter {
 
     /// Appends the JSON of the next value of `reader`, for rows that follow each other.
     pub fn write_from(&self, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
-        self.shape.write(reader, out)
+        self.root.write(&self.recursive, 0, reader, out)
     }
 
     /// The JSON of the value that `bsatn` begins with.
@@ -111,6 +131,8 @@ enum Shape {
     Product(Box<[(Box<[u8]>, Shape)]>, &'static str),
     /// Each variant with what stands before and after its payload.
     Sum(Box<[VariantShape]>),
+    /// The type at that place of [`JsonWriter::recursive`].
+    Recursive(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -121,58 +143,80 @@ struct VariantShape {
     after: &'static str,
 }
 
-impl Shape {
-    fn new(ty: &AlgebraicType, dialect: Dialect) -> Self {
-        let is_plain = dialect == Dialect::Plain;
-        match ty {
-            AlgebraicType::Product(product) => Self::of_product(product, dialect),
-            AlgebraicType::Sum(sum) => Self::of_sum(sum, dialect),
-            AlgebraicType::Array(element) => match **element {
-                AlgebraicType::U8 if is_plain => Self::Base64Bytes,
-                AlgebraicType::U8 => Self::HexBytes,
-                ref element => Self::Array(Box::new(Self::new(element, dialect))),
+/// Turns types into shapes.
+struct Compiler<'t> {
+    guard: Guard<'t>,
+    dialect: Dialect,
+    /// The references that were found inside of what they refer to.
+    recursive: Vec<u32>,
+}
+
+impl Compiler<'_> {
+    fn ty(&mut self, ty: &AlgebraicType) -> Result<Shape, LayoutError> {
+        self.guard.enter()?;
+        let is_plain = self.dialect == Dialect::Plain;
+        let shape = match ty {
+            AlgebraicType::Product(product) => self.product(product)?,
+            AlgebraicType::Sum(sum) => self.sum(sum)?,
+            AlgebraicType::Array(element) => match self.ty(element)? {
+                Shape::U8 if is_plain => Shape::Base64Bytes,
+                Shape::U8 => Shape::HexBytes,
+                element => Shape::Array(Box::new(element)),
             },
-            // Types have been resolved before; a reference that is left has no values.
-            AlgebraicType::Ref(_) => Self::Sum([].into()),
-            AlgebraicType::String => Self::String,
-            AlgebraicType::Bool => Self::Bool,
-            AlgebraicType::I8 => Self::I8,
-            AlgebraicType::U8 => Self::U8,
-            AlgebraicType::I16 => Self::I16,
-            AlgebraicType::U16 => Self::U16,
-            AlgebraicType::I32 => Self::I32,
-            AlgebraicType::U32 => Self::U32,
-            AlgebraicType::I64 => Self::I64,
-            AlgebraicType::U64 => Self::U64,
-            AlgebraicType::I128 if is_plain => Self::QuotedI128,
-            AlgebraicType::I128 => Self::I128,
-            AlgebraicType::U128 if is_plain => Self::QuotedU128,
-            AlgebraicType::U128 => Self::U128,
-            AlgebraicType::I256 if is_plain => Self::QuotedI256,
-            AlgebraicType::I256 => Self::HexI256,
-            AlgebraicType::U256 if is_plain => Self::QuotedU256,
-            AlgebraicType::U256 => Self::HexU256,
-            AlgebraicType::F32 => Self::F32,
-            AlgebraicType::F64 => Self::F64,
-        }
+            AlgebraicType::Ref(target) if self.guard.is_inside(target.0) => {
+                let known = self.recursive.iter().position(|&known| known == target.0);
+                Shape::Recursive(known.unwrap_or_else(|| {
+                    self.recursive.push(target.0);
+                    self.recursive.len() - 1
+                }))
+            }
+            AlgebraicType::Ref(target) => {
+                let ty = self.guard.follow(target.0)?;
+                let shape = self.ty(ty)?;
+                self.guard.unfollow();
+                shape
+            }
+            AlgebraicType::String => Shape::String,
+            AlgebraicType::Bool => Shape::Bool,
+            AlgebraicType::I8 => Shape::I8,
+            AlgebraicType::U8 => Shape::U8,
+            AlgebraicType::I16 => Shape::I16,
+            AlgebraicType::U16 => Shape::U16,
+            AlgebraicType::I32 => Shape::I32,
+            AlgebraicType::U32 => Shape::U32,
+            AlgebraicType::I64 => Shape::I64,
+            AlgebraicType::U64 => Shape::U64,
+            AlgebraicType::I128 if is_plain => Shape::QuotedI128,
+            AlgebraicType::I128 => Shape::I128,
+            AlgebraicType::U128 if is_plain => Shape::QuotedU128,
+            AlgebraicType::U128 => Shape::U128,
+            AlgebraicType::I256 if is_plain => Shape::QuotedI256,
+            AlgebraicType::I256 => Shape::HexI256,
+            AlgebraicType::U256 if is_plain => Shape::QuotedU256,
+            AlgebraicType::U256 => Shape::HexU256,
+            AlgebraicType::F32 => Shape::F32,
+            AlgebraicType::F64 => Shape::F64,
+        };
+        self.guard.leave();
+        Ok(shape)
     }
 
-    fn of_product(product: &ProductType, dialect: Dialect) -> Self {
-        if dialect == Dialect::Plain
+    fn product(&mut self, product: &ProductType) -> Result<Shape, LayoutError> {
+        if self.dialect == Dialect::Plain
             && let Some(special) = product.as_special()
         {
-            return match special {
-                SpecialProduct::Identity => Self::Identity,
-                SpecialProduct::ConnectionId => Self::ConnectionId,
-                SpecialProduct::Timestamp => Self::Timestamp,
-                SpecialProduct::TimeDuration => Self::I64,
-                SpecialProduct::Uuid => Self::Uuid,
-            };
+            return Ok(match special {
+                SpecialProduct::Identity => Shape::Identity,
+                SpecialProduct::ConnectionId => Shape::ConnectionId,
+                SpecialProduct::Timestamp => Shape::Timestamp,
+                SpecialProduct::TimeDuration => Shape::I64,
+                SpecialProduct::Uuid => Shape::Uuid,
+            });
         }
         if product.elements.is_empty() {
-            return Self::Unit(if dialect == Dialect::Stored { "{}" } else { "[]" });
+            return Ok(Shape::Unit(if self.dialect == Dialect::Stored { "{}" } else { "[]" }));
         }
-        let names: Option<Vec<&str>> = match dialect {
+        let names: Option<Vec<&str>> = match self.dialect {
             Dialect::Untyped => None,
             _ => product.elements.iter().map(|element| element.name.as_deref()).collect(),
         };
@@ -183,33 +227,30 @@ impl Shape {
                 write_str(names[place], &mut before);
                 before.push(b':');
             }
-            (before.into(), Self::new(&element.ty, dialect))
+            Ok((before.into(), self.ty(&element.ty)?))
         });
-        Self::Product(elements.collect(), close)
+        Ok(Shape::Product(elements.collect::<Result<_, LayoutError>>()?, close))
     }
 
-    fn of_sum(sum: &SumType, dialect: Dialect) -> Self {
-        let is_option = dialect == Dialect::Plain && sum.as_option().is_some();
+    fn sum(&mut self, sum: &SumType) -> Result<Shape, LayoutError> {
+        let is_plain = self.dialect == Dialect::Plain;
+        let is_option = is_plain && sum.as_option().is_some();
         let variants = sum.variants.iter().enumerate().map(|(tag, variant)| {
             // A variant without payload is its name, and an option without value null.
-            let is_bare = dialect == Dialect::Plain && variant.ty.is_unit() && !(is_option && tag == 0);
-            let payload = (!is_bare).then(|| Self::new(&variant.ty, dialect));
+            let is_bare = is_plain && variant.ty.is_unit() && !(is_option && tag == 0);
+            let payload = if is_bare { None } else { Some(self.ty(&variant.ty)?) };
             let mut before = Vec::new();
             let mut after = "";
-            if is_option {
-                if tag == 1 {
-                    before.extend_from_slice(b"null");
-                }
-                return VariantShape { before: before.into(), payload, after };
-            }
             let tag = tag.to_string();
-            let name = match dialect {
+            let name = match self.dialect {
                 Dialect::Plain => Some(variant.name.as_deref().unwrap_or(&tag)),
                 Dialect::Typed => variant.name.as_deref(),
                 Dialect::Untyped | Dialect::Stored => None,
             };
             match name {
-                Some(name) if payload.is_none() => write_str(name, &mut before),
+                _ if is_option && is_bare => before.extend_from_slice(b"null"),
+                _ if is_option => {}
+                Some(name) if is_bare => write_str(name, &mut before),
                 Some(name) => {
                     before.push(b'{');
                     write_str(name, &mut before);
@@ -223,12 +264,62 @@ impl Shape {
                     after = "]";
                 }
             }
-            VariantShape { before: before.into(), payload, after }
+            Ok(VariantShape { before: before.into(), payload, after })
         });
-        Self::Sum(variants.collect())
+        Ok(Shape::Sum(variants.collect::<Result<_, LayoutError>>()?))
+    }
+}
+
+impl Shape {
+    /// Appends the JSON of the next value. `depth` counts the shapes around this one.
+    fn write(
+        &self,
+        recursive: &[Self],
+        depth: usize,
+        reader: &mut Reader<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
+        if depth > MAX_VALUE_DEPTH {
+            return Err(DecodeError::TooDeep { at: reader.position() });
+        }
+        match self {
+            Self::Array(element) => {
+                out.push(b'[');
+                // The count is not trusted: the loop ends with the bytes, or with what is allowed of units.
+                for place in 0..reader.read_u32()? {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    element.write(recursive, depth + 1, reader, out)?;
+                }
+                out.push(b']');
+            }
+            Self::Product(elements, close) => {
+                for (before, element) in elements {
+                    out.extend_from_slice(before);
+                    element.write(recursive, depth + 1, reader, out)?;
+                }
+                out.extend_from_slice(close.as_bytes());
+            }
+            Self::Sum(variants) => {
+                let variant = &variants[usize::from(reader.read_tag(variants.len())?)];
+                out.extend_from_slice(&variant.before);
+                if let Some(payload) = &variant.payload {
+                    payload.write(recursive, depth + 1, reader, out)?;
+                }
+                out.extend_from_slice(variant.after.as_bytes());
+            }
+            Self::Recursive(place) => recursive[*place].write(recursive, depth + 1, reader, out)?,
+            scalar => scalar.write_scalar(reader, out)?,
+        }
+        Ok(())
     }
 
-    fn write(&self, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    /// Appends the JSON of the next value, whose type has no others in it.
+    ///
+    /// Apart from [`Self::write`], so that the recursion there takes little of the stack.
+    #[inline(never)]
+    fn write_scalar(&self, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), DecodeError> {
         match self {
             Self::Bool => out.extend_from_slice(if reader.read_bool()? { b"true" } else { b"false" }),
             Self::I8 => write_integer(reader.read_i8()?, out),
@@ -277,32 +368,7 @@ impl Shape {
                 reader.read_unit()?;
                 out.extend_from_slice(text.as_bytes());
             }
-            Self::Array(element) => {
-                out.push(b'[');
-                // The count is not trusted: the loop ends with the bytes, or with what is allowed of units.
-                for place in 0..reader.read_u32()? {
-                    if place > 0 {
-                        out.push(b',');
-                    }
-                    element.write(reader, out)?;
-                }
-                out.push(b']');
-            }
-            Self::Product(elements, close) => {
-                for (before, element) in elements {
-                    out.extend_from_slice(before);
-                    element.write(reader, out)?;
-                }
-                out.extend_from_slice(close.as_bytes());
-            }
-            Self::Sum(variants) => {
-                let variant = &variants[usize::from(reader.read_tag(variants.len())?)];
-                out.extend_from_slice(&variant.before);
-                if let Some(payload) = &variant.payload {
-                    payload.write(reader, out)?;
-                }
-                out.extend_from_slice(variant.after.as_bytes());
-            }
+            Self::Array(_) | Self::Product(..) | Self::Sum(_) | Self::Recursive(_) => {}
         }
         Ok(())
     }
@@ -335,7 +401,7 @@ fn write_display(value: std::fmt::Arguments<'_>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AlgebraicValue, Element, SumValue, Variant, bsatn::Encode};
+    use crate::{AlgebraicValue, Element, SumValue, TypeRef, Variant, bsatn::Encode};
     use ethnum::{I256, U256};
 
     /// The forms in the order typed, untyped, stored, plain.
@@ -507,6 +573,22 @@ mod tests {
                 r#"{"Time":"1970-01-01T00:00:00.000000Z"}"#
             ]
         );
+    }
+
+    #[test]
+    fn recursive_types() {
+        let list = AlgebraicType::option(product_with_tail());
+        let typespace = Typespace { types: vec![list] };
+        let writer = JsonWriter::new(&AlgebraicType::Ref(TypeRef(0)), &typespace, Dialect::Plain).unwrap();
+        assert_eq!(
+            writer.to_string(&[0, 1, 0, 2, 1]).unwrap(),
+            r#"{"head":1,"tail":{"head":2,"tail":null}}"#
+        );
+        assert!(matches!(writer.to_string(&[0; 10_000]), Err(DecodeError::TooDeep { .. })));
+    }
+
+    fn product_with_tail() -> AlgebraicType {
+        product(&[("head", AlgebraicType::U8), ("tail", AlgebraicType::Ref(TypeRef(0)))])
     }
 
     #[test]
