@@ -1,1 +1,16 @@
-//! Helpers for tests that run the real `orrery` binary.
+//! Helpers for tests that run the real `orrery` binary from outside and link no product code.
+//!
+//! [`Server`] starts, kills and restarts the binary on a data directory of its own; [`http`] is the client that
+//! talks to it; [`modules`] builds what is published; [`script`] runs the cases under `tests/conformance`.
+//!
+//! What goes wrong in a helper is a failed test, so helpers panic with a message rather than return errors,
+//! except where a test wants to see the failure.
+
+pub mod cli;
+pub mod http;
+pub mod modules;
+pub mod random;
+pub mod script;
+mod server;
+
+pub use server::Server;

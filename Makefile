@@ -1,0 +1,33 @@
+# What a developer does here. `make setup` runs by itself where it is needed.
+
+.PHONY: setup demo test bench torture
+
+# Installs what the machine lacks; quick when nothing is missing.
+setup:
+	@tests/setup
+
+# Builds Orrery and shows it at work: publish, call, view, kill -9, start again.
+demo: setup
+	@tests/demo.sh
+
+# Everything that must hold before a change is kept.
+test: setup
+	cargo fmt --all --check
+	cargo fmt --all --check --manifest-path tests/modules/Cargo.toml
+	cargo clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check licenses bans; \
+	else echo "cargo-deny is not installed: licences are not checked here"; fi
+	@tests/build-modules >/dev/null
+	cargo test --workspace
+	cargo run --quiet -p orrery-tests --bin torture -- --rounds 20
+
+# The speed table. Takes some minutes and wants the machine for itself.
+bench: setup
+	@tests/setup bench
+	@tests/build-modules >/dev/null
+	cargo bench -p orrery-tests
+
+# The long crash test.
+torture: setup
+	@tests/build-modules >/dev/null
+	cargo run --release --quiet -p orrery-tests --bin torture -- --rounds 200

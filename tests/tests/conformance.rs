@@ -1,0 +1,61 @@
+//! Each folder under `tests/conformance` is a case: a script and the transcript expected of it, the same for every
+//! language that its modules are written in. A case times a language is one test, named by both.
+//!
+//! `UPDATE_EXPECT=1` writes what came out over what was expected; read the difference before you keep it.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use orrery_tests::{Server, modules, script};
+
+/// A language that modules are written in.
+struct Language {
+    name: &'static str,
+    /// The bytes of one of its modules, by name.
+    program: fn(&str) -> Vec<u8>,
+}
+
+const LANGUAGES: &[Language] = &[Language { name: "rust", program: modules::bytes }];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    // Started by the first case that runs, so that `--list` starts none; ended when the last case is done.
+    let server: Arc<LazyLock<Server>> = Arc::new(LazyLock::new(Server::start));
+    let cases = fs::read_dir(modules::tests_dir().join("conformance")).expect("the cases are there");
+    let mut cases: Vec<_> = cases.map(|case| case.expect("a case can be read").path()).collect();
+    cases.sort();
+    let mut trials = Vec::new();
+    for case in cases {
+        for language in LANGUAGES {
+            let name = case.file_name().and_then(|name| name.to_str()).expect("cases have plain names");
+            let database = format!("{}-{name}", language.name);
+            let (case, server) = (case.clone(), server.clone());
+            trials.push(Trial::test(format!("{}::{name}", language.name), move || {
+                check(&server, &database, &case, language.program)
+            }));
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(server);
+    conclusion.exit();
+}
+
+fn check(server: &Server, database: &str, case: &Path, program: fn(&str) -> Vec<u8>) -> Result<(), Failed> {
+    let script = fs::read_to_string(case.join("script"))?;
+    let transcript = script::run(server, database, &script, &program);
+    let expected = case.join("expected");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(expected, transcript)?;
+        return Ok(());
+    }
+    let expected = fs::read_to_string(expected)?;
+    if transcript == expected {
+        return Ok(());
+    }
+    let line = transcript.lines().zip(expected.lines()).take_while(|(is, should)| is == should).count();
+    Err(format!("line {} differs; expected:\n{expected}\ncame out:\n{transcript}", line + 1).into())
+}
