@@ -11,9 +11,11 @@
 //! first two.
 
 mod read;
+mod typed;
 mod write;
 
 pub use read::{ArgsError, args_from_json, value_from_json};
+pub(crate) use typed::{Typed, TypedJson, variant};
 pub use write::{Dialect, JsonWriter};
 
 /// Appends a JSON string.

@@ -1,6 +1,14 @@
 //! What a module says about itself: its tables and functions.
 
+mod raw;
+mod raw_v10;
+mod raw_v9;
+
 use bytes::Bytes;
+
+pub use raw::*;
+pub use raw_v9::*;
+pub use raw_v10::*;
 
 use crate::{AlgebraicType, ColId, ProductType, TypeRef, Typespace};
 
