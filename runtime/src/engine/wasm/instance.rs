@@ -1,0 +1,219 @@
+//! A running module: its entry points, and how a call goes in and comes out.
+
+use std::time::Duration;
+
+use orrery_host_abi::{Call, ConnectionId, Fault, Function, HostCalls, Identity, Instance, Outcome};
+use wasmtime::{Store, TypedFunc};
+
+use super::{TICK, abi::export, fault::Broken, state::State};
+
+/// The function succeeded. For a view: with rows only, as modules did it before there were headers.
+const OK: i32 = 0;
+/// The function of the module refused, with a text in the sink.
+const REFUSED: i32 = 1;
+/// A view succeeded, with a header before its data.
+const OK_WITH_HEADER: i32 = 2;
+
+/// The `ViewResultHeader` that says that rows follow.
+const ROW_DATA: u8 = 0;
+
+const SPENT: &str = "the module's instance broke in an earlier call and was not replaced";
+
+/// Function, sender in four words, connection in two, time, arguments, result.
+type CallParams = (u32, u64, u64, u64, u64, u64, u64, i64, u32, u32);
+/// Function, sender in four words, arguments, result.
+type ViewParams = (u32, u64, u64, u64, u64, u32, u32);
+/// Function, arguments, result.
+type AnonymousViewParams = (u32, u32, u32);
+/// Function, time, request, its body, response, its body.
+type HttpHandlerParams = (u32, i64, u32, u32, u32, u32);
+
+/// The functions of an instance that calls go to, looked up once.
+pub(super) struct EntryPoints {
+    pub(super) reducer: TypedFunc<CallParams, i32>,
+    pub(super) view: Option<TypedFunc<ViewParams, i32>>,
+    pub(super) anonymous_view: Option<TypedFunc<AnonymousViewParams, i32>>,
+    pub(super) procedure: Option<TypedFunc<CallParams, i32>>,
+    pub(super) http_handler: Option<TypedFunc<HttpHandlerParams, i32>>,
+}
+
+/// An instance of a [`WasmProgram`](super::WasmProgram). One call at a time, on any thread.
+pub struct WasmInstance<H: 'static> {
+    store: Store<State<H>>,
+    entries: EntryPoints,
+    spent: bool,
+}
+
+impl<H> std::fmt::Debug for WasmInstance<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasmInstance").field("spent", &self.spent).finish_non_exhaustive()
+    }
+}
+
+impl<H: HostCalls + Send + 'static> WasmInstance<H> {
+    pub(super) fn new(store: Store<State<H>>, entries: EntryPoints) -> Self {
+        Self { store, entries, spent: false }
+    }
+
+    /// Enters the module. The answer is its code and the sink that it may have written to.
+    fn enter(&mut self, call: &Call) -> Result<(i32, u32), Failure> {
+        let state = self.store.data_mut();
+        let args = state.sources.open(call.args.clone()).map_err(|e| Failure::NotCalled(e.to_string()))?;
+        let sink = state.sinks.open();
+        let [s0, s1, s2, s3] = sender_words(call.caller);
+        let [c0, c1] = connection_words(call.connection);
+        let time = call.timestamp.0;
+        let store = &mut self.store;
+        let code = match call.function {
+            Function::Reducer(id) => {
+                self.entries.reducer.call(store, (id, s0, s1, s2, s3, c0, c1, time, args, sink))
+            }
+            Function::View(id) => {
+                let view = exported(&self.entries.view, export::VIEW)?;
+                view.call(store, (id, s0, s1, s2, s3, args, sink))
+            }
+            Function::AnonymousView(id) => {
+                let view = exported(&self.entries.anonymous_view, export::ANONYMOUS_VIEW)?;
+                view.call(store, (id, args, sink))
+            }
+            Function::Procedure(id) => {
+                let procedure = exported(&self.entries.procedure, export::PROCEDURE)?;
+                procedure.call(store, (id, s0, s1, s2, s3, c0, c1, time, args, sink))
+            }
+            Function::HttpHandler(_) => {
+                exported(&self.entries.http_handler, export::HTTP_HANDLER)?;
+                // A handler takes a request in two parts and gives a response in two; a call has room for one.
+                return Err(Failure::NotCalled("HTTP handlers cannot be called yet".to_owned()));
+            }
+        };
+        Ok((code?, sink))
+    }
+
+    /// What the code that a function answered with means.
+    fn outcome(&mut self, function: Function, code: i32, sink: u32) -> Outcome {
+        let sinks = &mut self.store.data_mut().sinks;
+        match (function, code) {
+            (Function::Reducer(_), OK) => Outcome::Done(Vec::new()),
+            (Function::Reducer(_), REFUSED) => {
+                let text = sinks.get(sink).map(|text| String::from_utf8_lossy(text).into_owned());
+                Outcome::Refused(text.unwrap_or_default())
+            }
+            (Function::View(_) | Function::AnonymousView(_), OK_WITH_HEADER) => {
+                Outcome::Done(sinks.take(sink))
+            }
+            (Function::View(_) | Function::AnonymousView(_), OK) => {
+                let mut data = sinks.take(sink);
+                data.insert(0, ROW_DATA);
+                Outcome::Done(data)
+            }
+            (Function::Procedure(_), OK) => Outcome::Done(sinks.take(sink)),
+            (Function::View(_) | Function::AnonymousView(_), REFUSED) => {
+                Outcome::Broke(Fault::Protocol("the view failed; the module's log may say why".to_owned()))
+            }
+            (function, code) => {
+                // Only reducers and views may answer with an error and go on.
+                self.spent = matches!(function, Function::Procedure(_) | Function::HttpHandler(_));
+                Outcome::Broke(Fault::Protocol(format!("the module answered with the unknown code {code}")))
+            }
+        }
+    }
+}
+
+impl<H: HostCalls + Send + 'static> Instance<H> for WasmInstance<H> {
+    fn call(&mut self, session: H, call: &Call) -> (H, Outcome) {
+        if self.spent {
+            return (session, Outcome::Broke(Fault::Trapped(SPENT.to_owned())));
+        }
+        self.store.set_epoch_deadline(ticks(call.time_limit));
+        self.store.data_mut().begin(session);
+        // Should a host call panic, nobody gets to know what the module was doing.
+        self.spent = true;
+        let entered = self.enter(call);
+        self.spent = false;
+        let outcome = match entered {
+            Ok((code, sink)) => self.outcome(call.function, code, sink),
+            Err(Failure::NotCalled(reason)) => Outcome::Broke(Fault::Protocol(reason)),
+            Err(Failure::Broke(error)) => {
+                self.spent = true;
+                let state = self.store.data_mut();
+                let broken = Broken::new(&error, state, call.time_limit);
+                broken.log(state.session());
+                Outcome::Broke(broken.fault)
+            }
+        };
+        (self.store.data_mut().end(), outcome)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.spent
+    }
+}
+
+/// Why a call has no code for an answer.
+enum Failure {
+    /// The module was not entered.
+    NotCalled(String),
+    /// The module did not come back.
+    Broke(wasmtime::Error),
+}
+
+impl From<wasmtime::Error> for Failure {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Broke(error)
+    }
+}
+
+fn exported<'a, F>(function: &'a Option<F>, name: &str) -> Result<&'a F, Failure> {
+    function.as_ref().ok_or_else(|| {
+        Failure::NotCalled(format!("the module declares such functions but does not export `{name}`"))
+    })
+}
+
+/// How many ticks of the epoch make up a time, at least: the present one is partly over.
+#[inline]
+pub(super) fn ticks(limit: Duration) -> u64 {
+    const NANOS: u32 = TICK.subsec_nanos();
+    const PER_SECOND: u64 = (1_000_000_000 / NANOS) as u64;
+    // Half a year is as good as for ever, and leaves room for the addition to the present epoch.
+    const MAX: u64 = PER_SECOND * 60 * 60 * 24 * 180;
+    let ticks = limit.as_secs().saturating_mul(PER_SECOND);
+    ticks.saturating_add(u64::from(limit.subsec_nanos().div_ceil(NANOS)) + 1).min(MAX)
+}
+
+fn sender_words(Identity(bytes): Identity) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
+fn connection_words(connection: Option<ConnectionId>) -> [u64; 2] {
+    let id = connection.map_or(0, |connection| connection.0);
+    [id as u64, (id >> 64) as u64]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_limits_are_rounded_up() {
+        assert_eq!(ticks(Duration::ZERO), 1);
+        assert_eq!(ticks(Duration::from_nanos(1)), 2);
+        assert_eq!(ticks(Duration::from_millis(10)), 2);
+        assert_eq!(ticks(Duration::from_millis(1011)), 103);
+        assert!(ticks(Duration::MAX).checked_add(u64::MAX / 2).is_some());
+    }
+
+    #[test]
+    fn words_are_little_endian() {
+        let mut id = Identity::default();
+        id.0[0] = 1;
+        id.0[15] = 2;
+        id.0[31] = 3;
+        assert_eq!(sender_words(id), [1, 2 << 56, 0, 3 << 56]);
+        assert_eq!(connection_words(Some(ConnectionId(7 | 9 << 64))), [7, 9]);
+        assert_eq!(connection_words(None), [0, 0]);
+    }
+}
