@@ -169,3 +169,121 @@ fn compare_columns(old: &[ColumnDef], new: &[ColumnDef], refuse: &mut impl FnMut
         refuse("its columns are in another order".into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use orrery_host_abi::{
+        AlgebraicType, ColId, TypeRef, Typespace,
+        module_def::{IndexAlgorithm, IndexDef, SequenceDef, UniqueConstraintDef},
+    };
+
+    use super::*;
+
+    fn column(name: &str, ty: AlgebraicType) -> ColumnDef {
+        ColumnDef { name: name.into(), accessor_name: name.into(), ty, default: None }
+    }
+
+    fn index(name: &str, columns: &[u16]) -> IndexDef {
+        IndexDef {
+            name: name.into(),
+            alias: None,
+            accessor_name: None,
+            algorithm: IndexAlgorithm::BTree(columns.iter().map(|column| ColId(*column)).collect()),
+        }
+    }
+
+    /// A table `id: U64, name: String` with a unique index on `id`.
+    fn table(name: &str) -> TableDef {
+        TableDef {
+            name: name.into(),
+            accessor_name: name.into(),
+            row_type: TypeRef(0),
+            columns: vec![column("id", AlgebraicType::U64), column("name", AlgebraicType::String)],
+            primary_key: Some(ColId(0)),
+            indexes: vec![index("by_id", &[0])],
+            unique_constraints: vec![UniqueConstraintDef { name: "id_key".into(), columns: vec![ColId(0)] }],
+            sequences: Vec::new(),
+            schedule: None,
+            is_public: true,
+            is_event: false,
+        }
+    }
+
+    fn module(tables: Vec<TableDef>) -> ModuleDef {
+        ModuleDef {
+            raw_version: 10,
+            typespace: Typespace::default(),
+            types: Vec::new(),
+            tables,
+            reducers: Vec::new(),
+            procedures: Vec::new(),
+            views: Vec::new(),
+            http_handlers: Vec::new(),
+            http_routes: Vec::new(),
+            init: None,
+            client_connected: None,
+            client_disconnected: None,
+            row_level_security: Vec::new(),
+            submodules: Vec::new(),
+        }
+    }
+
+    /// Plans the change of the table `t` that `change` makes.
+    #[track_caller]
+    fn check_refused(change: impl FnOnce(&mut TableDef), reason: &str) {
+        let mut changed = table("t");
+        change(&mut changed);
+        let reasons = plan(Some(&module(vec![table("t")])), &module(vec![changed])).unwrap_err();
+        assert!(reasons.iter().any(|found| found.contains(reason)), "{reasons:#?} should name: {reason}");
+    }
+
+    #[test]
+    fn a_first_program_makes_all_its_tables() {
+        let new = module(vec![table("a"), table("b")]);
+        assert_eq!(plan(None, &new), Ok(vec![Step::AddTable(0), Step::AddTable(1)]));
+    }
+
+    #[test]
+    fn the_same_schema_needs_nothing() {
+        let same = module(vec![table("a")]);
+        assert_eq!(plan(Some(&same), &same), Ok(vec![]));
+    }
+
+    #[test]
+    fn tables_and_indexes_may_be_added_in_any_place() {
+        let mut changed = table("a");
+        changed.indexes.insert(0, index("by_name", &[1]));
+        let steps = plan(Some(&module(vec![table("a")])), &module(vec![table("b"), changed]));
+        assert_eq!(steps, Ok(vec![Step::AddTable(0), Step::AddIndex { table: 1, index: 0 }]));
+    }
+
+    #[test]
+    fn what_is_not_added_is_refused_with_its_place() {
+        let other = |columns: &[u16]| UniqueConstraintDef {
+            name: "other".into(),
+            columns: columns.iter().map(|column| ColId(*column)).collect(),
+        };
+        let sequence = SequenceDef {
+            name: "s".into(),
+            column: ColId(0),
+            start: None,
+            min_value: None,
+            max_value: None,
+            increment: 1,
+        };
+        check_refused(|t| t.name = "u".into(), "table `t` is gone");
+        check_refused(|t| t.columns.truncate(1), "table `t`: column `name` is gone");
+        check_refused(|t| t.columns.push(column("age", AlgebraicType::U8)), "table `t`: column `age` is new");
+        check_refused(|t| t.columns[1].ty = AlgebraicType::U8, "the type of column `name` has changed");
+        check_refused(|t| t.columns.swap(0, 1), "its columns are in another order");
+        check_refused(|t| t.columns[1].accessor_name = "n".into(), "from `name` to `n`");
+        check_refused(|t| t.primary_key = None, "its primary key has changed");
+        check_refused(|t| t.is_event = true, "event table");
+        check_refused(|t| t.is_public = false, "its access has changed");
+        check_refused(|t| t.indexes.clear(), "index `by_id` is gone");
+        check_refused(|t| t.indexes[0] = index("by_id", &[1]), "index `by_id` has changed");
+        check_refused(|t| t.unique_constraints.clear(), "unique constraint `id_key` is gone");
+        check_refused(|t| t.unique_constraints.push(other(&[1])), "unique constraint `other` is new");
+        check_refused(|t| t.sequences.push(sequence), "auto-increment");
+    }
+}

@@ -271,9 +271,7 @@ fn write_error(error: WriteError) -> HostError {
 /// What the module sees of a key or range that makes no sense.
 fn key_error(error: &KeyError) -> HostError {
     match error {
-        KeyError::Invalid { .. } | KeyError::TrailingBytes(_) | KeyError::PrefixTooLong { .. } => {
-            Errno::BsatnDecodeError.into()
-        }
+        KeyError::Invalid { .. } | KeyError::PrefixTooLong { .. } => Errno::BsatnDecodeError.into(),
         // The peer traps here rather than answering with errno 10.
         KeyError::NotRanged(_) => HostError::Trap(error.to_string()),
     }
