@@ -455,25 +455,32 @@ impl<'t> Compiler<'t> {
 pub(crate) struct Guard<'t> {
     typespace: &'t Typespace,
     depth: usize,
-    seen: usize,
+    left: usize,
     inside: Vec<u32>,
 }
 
 impl<'t> Guard<'t> {
     pub(crate) fn new(typespace: &'t Typespace) -> Self {
-        Self { typespace, depth: 0, seen: 0, inside: Vec::new() }
+        Self::with_budget(typespace, MAX_TYPE_SIZE)
+    }
+
+    /// A guard that lets pass at most so many types.
+    pub(crate) fn with_budget(typespace: &'t Typespace, budget: usize) -> Self {
+        Self { typespace, depth: 0, left: budget, inside: Vec::new() }
+    }
+
+    /// How many more types may pass.
+    pub(crate) fn budget_left(&self) -> usize {
+        self.left
     }
 
     /// Counts one type that is entered.
     pub(crate) fn enter(&mut self) -> Result<(), LayoutError> {
         self.depth += 1;
-        self.seen += 1;
         if self.depth > MAX_TYPE_DEPTH {
             return Err(LayoutError::TooDeep);
         }
-        if self.seen > MAX_TYPE_SIZE {
-            return Err(LayoutError::TooLarge);
-        }
+        self.left = self.left.checked_sub(1).ok_or(LayoutError::TooLarge)?;
         Ok(())
     }
 

@@ -1,16 +1,23 @@
 //! What a module says about itself: its tables and functions.
 
+mod dump;
+mod error;
+mod lookup;
+mod names;
 mod raw;
 mod raw_v10;
 mod raw_v9;
+mod validate;
 
 use bytes::Bytes;
 
+use crate::{AlgebraicType, ColId, ProductType, TypeRef, Typespace};
+
+pub use error::{DefError, DefErrors, TypeUseError};
+pub use names::NameError;
 pub use raw::*;
 pub use raw_v9::*;
 pub use raw_v10::*;
-
-use crate::{AlgebraicType, ColId, ProductType, TypeRef, Typespace};
 
 /// A module's definition, checked and with every name settled.
 ///
