@@ -1,3 +1,20 @@
 //! The `orrery` program: server and command line in one.
 
-fn main() {}
+mod auth;
+mod cli;
+mod control;
+mod http;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

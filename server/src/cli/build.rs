@@ -1,0 +1,125 @@
+//! Building a Rust project into a WebAssembly module.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::{publish::check_is_rust_project, style};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A line of what cargo tells while it builds.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Message {
+    CompilerArtifact {
+        manifest_path: PathBuf,
+        filenames: Vec<PathBuf>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// Builds the project in that folder, for release; the file that comes out. Cargo shows its progress and the
+/// compiler's messages on standard error. The environment is handed on, so whatever makes cargo work makes this
+/// work.
+pub(super) fn build(project: &Path) -> Result<PathBuf> {
+    check_is_rust_project(project)?;
+    style::progress("Building", project.display());
+    let manifest = project.join("Cargo.toml").canonicalize()?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args([
+            "build",
+            "--release",
+            "--lib",
+            "--target",
+            TARGET,
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .current_dir(project)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut running = cargo.spawn().with_context(|| {
+        format!("{} cannot be run; is Rust installed? See https://rustup.rs", cargo.get_program().display())
+    })?;
+
+    let mut program = None;
+    if let Some(stdout) = running.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            if let Some(found) = program_of(&line?, &manifest) {
+                program = Some(found);
+            }
+        }
+    }
+    let status = running.wait()?;
+    if !status.success() {
+        if !has_target(project) {
+            bail!("Rust cannot build for WebAssembly yet. Run `rustup target add {TARGET}` and try again");
+        }
+        bail!("the project does not build ({status}); the messages above say why");
+    }
+    program.with_context(|| {
+        format!(
+            "the project was built, but not to a WebAssembly file. Put this into {}:\n\n\
+             [lib]\ncrate-type = [\"cdylib\"]\n",
+            project.join("Cargo.toml").display()
+        )
+    })
+}
+
+/// The program, if that is what the line is about.
+fn program_of(line: &str, manifest: &Path) -> Option<PathBuf> {
+    match serde_json::from_str(line).ok()? {
+        Message::CompilerArtifact { manifest_path, filenames } if manifest_path == manifest => {
+            filenames.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the compiler that cargo uses there has a library for the target. If that cannot be found out, it has.
+fn has_target(project: &Path) -> bool {
+    let builds_library_itself = env::var_os("CARGO_UNSTABLE_BUILD_STD").is_some();
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let output = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .current_dir(project)
+        .stderr(Stdio::null())
+        .output();
+    match output {
+        Ok(output) if output.status.success() && !builds_library_itself => {
+            Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists()
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_found_among_cargos_messages() {
+        let manifest = Path::new("/p/Cargo.toml");
+        let artifact = |manifest: &str, files: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"x","manifest_path":"{manifest}","filenames":[{files}]}}"#
+            )
+        };
+        let wasm = Some(PathBuf::from("/t/app.wasm"));
+        assert_eq!(program_of(&artifact("/p/Cargo.toml", r#""/t/app.d","/t/app.wasm""#), manifest), wasm);
+        assert_eq!(program_of(&artifact("/p/Cargo.toml", r#""/t/libapp.rlib""#), manifest), None);
+        assert_eq!(program_of(&artifact("/other/Cargo.toml", r#""/t/app.wasm""#), manifest), None);
+        assert_eq!(program_of(r#"{"reason":"build-finished","success":true}"#, manifest), None);
+        assert_eq!(program_of("what?", manifest), None);
+    }
+}

@@ -1,0 +1,268 @@
+//! `orrery describe`: what a module defines.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::Value;
+
+use super::{
+    ServerArgs,
+    client::{escape, read_json, read_text},
+    style,
+};
+
+/// Show the tables and functions of a database
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    orrery describe my-app\n  \
+    orrery describe my-app --json > schema.json")]
+pub(super) struct Describe {
+    /// The database: a name or an identity
+    database: String,
+    /// Print the whole definition as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+impl Describe {
+    pub(super) fn run(self) -> Result<()> {
+        let client = self.server.client()?;
+        let path = |version: u8| format!("/v1/database/{}/schema?version={version}", escape(&self.database));
+        if self.json {
+            println!("{}", read_text(client.get(&path(10), None)?)?);
+            return Ok(());
+        }
+        // The older form has the names that are used outside, and is simpler.
+        let schema: Value = read_json(client.get(&path(9), None)?)?;
+        print!("{}", Schema(&schema).describe());
+        Ok(())
+    }
+}
+
+/// A definition in the form of version 9. Whatever is missing in it is left out.
+struct Schema<'a>(&'a Value);
+
+impl Schema<'_> {
+    fn describe(&self) -> String {
+        let mut out = String::new();
+        self.section(&mut out, "Tables", array(&self.0["tables"]).map(|table| self.table(table)));
+        self.section(&mut out, "Reducers", array(&self.0["reducers"]).map(|it| self.function(it)));
+        self.section(&mut out, "Views", self.exports("View").map(|view| self.function(view)));
+        self.section(&mut out, "Procedures", self.exports("Procedure").map(|it| self.function(it)));
+        if out.is_empty() { "The module defines nothing.\n".into() } else { out }
+    }
+
+    fn section(&self, out: &mut String, title: &str, entries: impl Iterator<Item = String>) {
+        let mut entries = entries.peekable();
+        if entries.peek().is_none() {
+            return;
+        }
+        let space = if out.is_empty() { "" } else { "\n" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{space}{}", style::on_stdout(style::BOLD, title));
+        for entry in entries {
+            for line in entry.lines() {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+    }
+
+    fn exports<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        array(&self.0["misc_exports"]).filter_map(move |export| export.get(kind))
+    }
+
+    fn table(&self, table: &Value) -> String {
+        let access = if table["table_access"].get("Private").is_some() { "private" } else { "public" };
+        let mut out = format!("{} ({access})", text(&table["name"]));
+        let row_type = self.referred(&table["product_type_ref"]);
+        for (place, column) in array(&row_type["Product"]["elements"]).enumerate() {
+            let _ = write!(out, "\n  {}", self.element(column));
+            let has = |columns: &Value| array(columns).eq([&Value::from(place)]);
+            if has(&table["primary_key"]) {
+                out.push_str(", primary key");
+            } else if array(&table["constraints"]).any(|it| has(&it["data"]["Unique"]["columns"])) {
+                out.push_str(", unique");
+            }
+            if array(&table["sequences"]).any(|sequence| sequence["column"] == place) {
+                out.push_str(", counted up");
+            }
+            for index in array(&table["indexes"]) {
+                let algorithm = &index["algorithm"];
+                for (kind, name) in [("BTree", "indexed"), ("Hash", "indexed by hash")] {
+                    if has(&algorithm[kind]) {
+                        let _ = write!(out, ", {name}");
+                    }
+                }
+                if algorithm["Direct"] == place {
+                    out.push_str(", indexed directly");
+                }
+            }
+        }
+        if let Some(schedule) = table["schedule"].get("some") {
+            let _ = write!(out, "\n  runs {}", text(&schedule["reducer_name"]));
+        }
+        out
+    }
+
+    fn function(&self, function: &Value) -> String {
+        let mut out = format!("{}({})", text(&function["name"]), self.elements(&function["params"]));
+        if let Some(returned) = function.get("return_type") {
+            let _ = write!(out, " -> {}", self.ty(returned, 0));
+        }
+        match function["lifecycle"].get("some").and_then(Value::as_object).and_then(|it| it.keys().next()) {
+            Some(when) if when == "Init" => out.push_str(", when the database is made"),
+            Some(when) if when == "OnConnect" => out.push_str(", when a client connects"),
+            Some(_) => out.push_str(", when a client has gone"),
+            None => {}
+        }
+        if function["is_anonymous"] == false {
+            out.push_str(", for each caller");
+        }
+        out
+    }
+
+    fn elements(&self, product: &Value) -> String {
+        array(&product["elements"]).map(|element| self.element(element)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn element(&self, element: &Value) -> String {
+        let ty = self.ty(&element["algebraic_type"], 0);
+        match element["name"].get("some") {
+            Some(name) => format!("{}: {ty}", text(name)),
+            None => ty,
+        }
+    }
+
+    /// A type as Rust would write it.
+    fn ty(&self, ty: &Value, depth: usize) -> String {
+        let Some((kind, inner)) = ty.as_object().and_then(|ty| ty.iter().next()) else { return "?".into() };
+        // Types may refer to themselves, but those have names.
+        if depth > 16 {
+            return "...".into();
+        }
+        match kind.as_str() {
+            "Ref" => self.name_of(inner).unwrap_or_else(|| self.ty(self.referred(inner), depth + 1)),
+            "Array" if inner.get("U8").is_some() => "bytes".into(),
+            "Array" => format!("Vec<{}>", self.ty(inner, depth + 1)),
+            "Product" => self.product(inner),
+            "Sum" => self.sum(inner, depth),
+            "String" => kind.clone(),
+            number => number.to_lowercase(),
+        }
+    }
+
+    fn product(&self, product: &Value) -> String {
+        let special = array(&product["elements"]).next().map(|element| text(&element["name"]["some"]));
+        let special = special.and_then(|name| match name {
+            "__identity__" => Some("Identity"),
+            "__connection_id__" => Some("ConnectionId"),
+            "__timestamp_micros_since_unix_epoch__" => Some("Timestamp"),
+            "__time_duration_micros__" => Some("TimeDuration"),
+            "__uuid__" => Some("Uuid"),
+            _ => None,
+        });
+        match special {
+            Some(special) => special.into(),
+            None => format!("({})", self.elements(product)),
+        }
+    }
+
+    fn sum(&self, sum: &Value, depth: usize) -> String {
+        let variants: Vec<_> = array(&sum["variants"])
+            .map(|variant| (text(&variant["name"]["some"]), &variant["algebraic_type"]))
+            .collect();
+        match variants[..] {
+            [("some", ty), ("none", _)] => format!("Option<{}>", self.ty(ty, depth + 1)),
+            [("ok", ok), ("err", err)] => {
+                format!("Result<{}, {}>", self.ty(ok, depth + 1), self.ty(err, depth + 1))
+            }
+            [("Interval", _), ("Time", _)] => "ScheduleAt".into(),
+            _ => variants.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" | "),
+        }
+    }
+
+    fn referred(&self, place: &Value) -> &Value {
+        let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX);
+        self.0["typespace"]["types"].get(place).unwrap_or(&Value::Null)
+    }
+
+    fn name_of(&self, place: &Value) -> Option<String> {
+        let named = array(&self.0["types"]).find(|named| named["ty"] == *place)?;
+        Some(text(&named["name"]["name"]).to_owned())
+    }
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tables_and_functions_are_shown_in_short() {
+        let element = |name: &str, ty: Value| json!({ "name": { "some": name }, "algebraic_type": ty });
+        let identity = json!({ "Product": { "elements": [element("__identity__", json!({ "U256": [] }))] } });
+        let option = json!({ "Sum": { "variants": [
+            element("some", json!({ "String": [] })),
+            element("none", json!({ "Product": { "elements": [] } })),
+        ] } });
+        let schema = json!({
+            "typespace": { "types": [
+                { "Product": { "elements": [
+                    element("id", json!({ "U64": [] })),
+                    element("who", identity),
+                    element("nick", option),
+                    element("data", json!({ "Array": { "U8": [] } })),
+                ] } },
+            ] },
+            "types": [{ "name": { "scope": [], "name": "Person" }, "ty": 0, "custom_ordering": true }],
+            "tables": [{
+                "name": "person", "product_type_ref": 0, "primary_key": [0],
+                "indexes": [{ "algorithm": { "BTree": [0] } }, { "algorithm": { "Direct": 1 } }],
+                "constraints": [
+                    { "data": { "Unique": { "columns": [0] } } },
+                    { "data": { "Unique": { "columns": [1] } } },
+                ],
+                "sequences": [{ "column": 0 }], "schedule": { "none": [] },
+                "table_type": { "User": [] }, "table_access": { "Public": [] },
+            }],
+            "reducers": [
+                { "name": "add", "params": { "elements": [element("name", json!({ "String": [] }))] },
+                  "lifecycle": { "none": [] } },
+                { "name": "start", "params": { "elements": [] }, "lifecycle": { "some": { "Init": [] } } },
+            ],
+            "misc_exports": [{ "View": {
+                "name": "people", "is_anonymous": false, "params": { "elements": [] },
+                "return_type": { "Array": { "Ref": 0 } },
+            } }],
+        });
+        let expected = "\
+Tables
+  person (public)
+    id: u64, primary key, counted up, indexed
+    who: Identity, unique, indexed directly
+    nick: Option<String>
+    data: bytes
+
+Reducers
+  add(name: String)
+  start(), when the database is made
+
+Views
+  people() -> Vec<Person>, for each caller
+";
+        assert_eq!(Schema(&schema).describe(), expected);
+        assert_eq!(Schema(&Value::Null).describe(), "The module defines nothing.\n");
+    }
+}

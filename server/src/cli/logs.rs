@@ -1,0 +1,165 @@
+//! `orrery logs`: shows what a module has logged.
+
+use std::{
+    borrow::Cow,
+    io::{Write, stdout},
+};
+
+use anyhow::Result;
+use clap::Args;
+use orrery_host_abi::Timestamp;
+use serde::Deserialize;
+
+use super::{
+    ServerArgs,
+    client::{escape, read_lines},
+    style,
+};
+
+/// Lines that are shown before those that come, if nothing else is said.
+const LINES_BEFORE_FOLLOWING: u32 = 10;
+
+/// What the host writes into a module's log has this as its target.
+const HOST: &str = "__spacetimedb__";
+
+/// Show what the module of a database logs
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    orrery logs my-app -n 50         the last 50 lines\n  \
+    orrery logs my-app -f            new lines as they come\n  \
+    orrery logs my-app --json | jq 'select(.level == \"Error\")'")]
+pub(super) struct Logs {
+    /// The database: a name or an identity
+    database: String,
+    /// How many lines, counted from the end [default: all, or 10 with --follow]
+    #[arg(short = 'n', long, value_name = "N")]
+    num_lines: Option<u32>,
+    /// Go on with new lines as they come, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// Print the lines as the server has them, each a JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    level: Cow<'a, str>,
+    ts: i64,
+    #[serde(borrow)]
+    target: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    filename: Option<Cow<'a, str>>,
+    line_number: Option<u32>,
+    #[serde(borrow)]
+    function: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    #[serde(borrow, default)]
+    trace: Vec<Frame<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    func_name: Option<Cow<'a, str>>,
+}
+
+impl Logs {
+    pub(super) fn run(self) -> Result<()> {
+        let mut path = format!("/v1/database/{}/logs?follow={}", escape(&self.database), self.follow);
+        let lines = self.num_lines.or(self.follow.then_some(LINES_BEFORE_FOLLOWING));
+        if let Some(lines) = lines {
+            path.push_str(&format!("&num_lines={lines}"));
+        }
+        let answer = self.server.client()?.get(&path, None)?;
+        let mut out = stdout().lock();
+        for line in read_lines(answer) {
+            let line = line?;
+            match serde_json::from_str::<Line<'_>>(&line) {
+                Ok(parsed) if !self.json => out.write_all(pretty(&parsed).as_bytes())?,
+                _ => writeln!(out, "{line}")?,
+            }
+            // Whoever follows wants to see each line when it comes.
+            out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// `2024-05-06T07:08:09.123456Z  INFO add src/lib.rs:12: message`
+fn pretty(line: &Line<'_>) -> String {
+    let level = match &*line.level {
+        level @ ("Error" | "Panic") => (style::ERROR, level),
+        level @ "Warn" => (style::WARNING, level),
+        level @ "Info" => (style::GOOD, level),
+        level => (style::FAINT, level),
+    };
+    let mut text = style::on_stdout(style::FAINT, Timestamp(line.ts));
+    text.push_str(&format!(" {} ", style::on_stdout(level.0, format!("{:>5}", level.1.to_uppercase()))));
+    let mut place = String::new();
+    if line.target.as_deref() == Some(HOST) {
+        place.push_str("host");
+    } else {
+        place.push_str(line.function.as_deref().unwrap_or_default());
+        if let Some(file) = &line.filename {
+            let space = if place.is_empty() { "" } else { " " };
+            place.push_str(&format!("{space}{file}"));
+            if let Some(number) = line.line_number {
+                place.push_str(&format!(":{number}"));
+            }
+        }
+    }
+    if !place.is_empty() {
+        text.push_str(&style::on_stdout(style::FAINT, format!("{place}:")));
+        text.push(' ');
+    }
+    text.push_str(&harmless(&line.message));
+    text.push('\n');
+    for function in line.trace.iter().filter_map(|frame| frame.func_name.as_deref()) {
+        text.push_str(&format!("      at {}\n", harmless(function)));
+    }
+    text
+}
+
+/// What a module logs may hold anything; a terminal is not to obey it. Lines are indented under their first.
+fn harmless(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    for c in message.trim_end().chars() {
+        match c {
+            '\n' => text.push_str("\n      "),
+            '\t' => text.push(c),
+            c if c.is_control() => text.extend(c.escape_default()),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: &str) {
+        assert_eq!(pretty(&serde_json::from_str(line).unwrap()), expected);
+    }
+
+    #[test]
+    fn lines_tell_when_what_and_where() {
+        check(
+            r#"{"level":"Info","ts":0,"function":"add","filename":"src/lib.rs","line_number":3,"message":"a\nb"}"#,
+            "1970-01-01T00:00:00.000000Z  INFO add src/lib.rs:3: a\n      b\n",
+        );
+        check(
+            r#"{"level":"Warn","ts":1,"target":"__spacetimedb__","function":"__spacetimedb__","message":"m"}"#,
+            "1970-01-01T00:00:00.000001Z  WARN host: m\n",
+        );
+        check(
+            r#"{"level":"Panic","ts":1,"message":"m","trace":[{"func_name":"f"},{}]}"#,
+            "1970-01-01T00:00:00.000001Z PANIC m\n      at f\n",
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! The command line: a file for each subcommand, which holds its arguments, its help and what it does.
+
+mod build;
+mod call;
+mod client;
+mod config;
+mod delete;
+mod describe;
+mod init;
+mod list;
+mod login;
+mod logs;
+mod publish;
+mod start;
+mod style;
+mod table;
+mod view;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use client::Client;
+use config::Config;
+
+/// A database that runs your code.
+///
+/// Write tables and functions as a SpacetimeDB module, publish it, and have a durable backend: functions change
+/// the data, views show it over plain HTTP.
+#[derive(Debug, Parser)]
+#[command(
+    name = "orrery",
+    version,
+    max_term_width = 100,
+    after_help = "Begin with:\n  \
+        orrery start                           the server, in one terminal\n  \
+        orrery init --lang rust my-app         a new project, in another\n  \
+        cd my-app && orrery publish my-app     build it and make it a database\n  \
+        orrery call my-app add '\"Ada\"'         run one of its reducers\n  \
+        orrery view my-app people              look at one of its views"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Start(start::Start),
+    Init(init::Init),
+    Publish(publish::Publish),
+    Call(call::Call),
+    View(view::View),
+    Describe(describe::Describe),
+    Logs(logs::Logs),
+    List(list::List),
+    Delete(delete::Delete),
+    Login(login::Login),
+    Logout(login::Logout),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub(crate) fn run(self) -> Result<()> {
+        match self.command {
+            Command::Start(command) => command.run(),
+            Command::Init(command) => command.run(),
+            Command::Publish(command) => command.run(),
+            Command::Call(command) => command.run(),
+            Command::View(command) => command.run(),
+            Command::Describe(command) => command.run(),
+            Command::Logs(command) => command.run(),
+            Command::List(command) => command.run(),
+            Command::Delete(command) => command.run(),
+            Command::Login(command) => command.run(),
+            Command::Logout(command) => command.run(),
+        }
+    }
+}
+
+/// Which server to talk to, and as whom.
+#[derive(Debug, Args)]
+struct ServerArgs {
+    /// The server's URL, or its host and port [default: the one in the config file, else http://127.0.0.1:3000]
+    #[arg(short, long, env = "ORRERY_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// Act as nobody in particular, even if logged in
+    #[arg(long)]
+    anonymous: bool,
+}
+
+impl ServerArgs {
+    /// A client with the token that is kept for that server, if there is one.
+    fn client(&self) -> Result<Client> {
+        let config = Config::load()?;
+        let url = config.server_url(self.server.as_deref())?;
+        let token = if self.anonymous { None } else { config.token(&url).map(ToOwned::to_owned) };
+        Ok(Client::new(url, token))
+    }
+
+    /// A client that is somebody: without a token for that server, one is fetched and kept.
+    fn client_with_identity(&self) -> Result<Client> {
+        let client = self.client()?;
+        if self.anonymous || client.token().is_some() {
+            return Ok(client);
+        }
+        login::login_to(client.url())?;
+        self.client()
+    }
+}
+
+/// Tells the user what went wrong.
+pub(crate) fn report(error: &anyhow::Error) {
+    // Whoever reads our output may stop doing so: `orrery logs | head`.
+    if error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    {
+        return;
+    }
+    eprintln!("{} {error:#}", style::on_stderr(style::ERROR, "error:"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

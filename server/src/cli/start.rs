@@ -1,0 +1,287 @@
+//! `orrery start`: the server.
+
+use std::{
+    env,
+    future::Future,
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use orrery_host_abi::Identity;
+use orrery_runtime::{Host, HostConfig};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing::level_filters::LevelFilter;
+
+use super::config;
+use crate::{
+    auth::Authority,
+    control::{Control, MayCreate},
+    http::{self, App, Limits},
+};
+
+/// Arguments of a call, and every other body but a program, may have this many bytes.
+const BODY_LEN_MAX: usize = 2 * 1024 * 1024;
+
+/// What is not done by then, after everything was told to end, is not waited for.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Start the server
+///
+/// It runs until it is told to stop (Ctrl-C, or SIGTERM), then finishes what it is doing. Whatever it has
+/// acknowledged survives even if it is killed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    orrery start\n  \
+    orrery start --data-dir /var/lib/orrery --listen-addr 0.0.0.0:3000\n  \
+    orrery start --allow-create c2001234...,c2005678...\n\n\
+    ORRERY_LOG sets how much the server tells: error, warn, info (the default), debug or trace.")]
+pub(super) struct Start {
+    /// Folder for everything that the server keeps, made if need be [default: orrery in the user's data folder]
+    #[arg(long, env = "ORRERY_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address and port to listen at; 0.0.0.0 makes it reachable from other machines
+    #[arg(short, long, default_value = "127.0.0.1:3000", value_name = "ADDR:PORT")]
+    listen_addr: String,
+    /// Folder with the keys that sign tokens, id_ecdsa and id_ecdsa.pub, made if need be [default: the data folder]
+    #[arg(long, value_name = "DIR")]
+    jwt_key_dir: Option<PathBuf>,
+    /// Who may create databases: `anyone`, `none`, or identities separated by commas
+    #[arg(long, default_value = "anyone", value_name = "WHO")]
+    allow_create: AllowCreate,
+    /// How long one call into a module may take
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    call_timeout: HumanDuration,
+    /// How much memory an instance of a module may have
+    #[arg(long, default_value = "512MiB", value_name = "SIZE")]
+    memory_limit: HumanSize,
+    /// How large a program may be
+    #[arg(long, default_value = "256MiB", value_name = "SIZE")]
+    program_limit: HumanSize,
+    /// How many calls of one database may wait; more are turned away
+    #[arg(long, default_value_t = 16 * 1024, value_name = "N")]
+    queue_capacity: usize,
+    /// How many views of one database may run at the same time
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    view_instances: usize,
+}
+
+impl Start {
+    pub(super) fn run(self) -> Result<()> {
+        init_logging()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let served = runtime.block_on(self.serve());
+        runtime.shutdown_timeout(EXIT_TIMEOUT);
+        served
+    }
+
+    async fn serve(self) -> Result<()> {
+        let data_dir = match self.data_dir {
+            Some(dir) => dir,
+            None => config::user_dir("XDG_DATA_HOME", ".local/share")?.join("orrery"),
+        };
+        std::fs::create_dir_all(&data_dir)
+            .with_context(|| format!("the data folder {} cannot be made", data_dir.display()))?;
+        let key_dir = self.jwt_key_dir.as_deref().unwrap_or(&data_dir);
+        let authority = Arc::new(Authority::open(key_dir)?);
+        let host = Host::new(HostConfig {
+            program_cache: Some(data_dir.join("cache")),
+            memory_limit: self.memory_limit.0,
+            time_limit: self.call_timeout.0,
+            queue_capacity: self.queue_capacity.max(1),
+            view_instances: self.view_instances.max(1),
+        })
+        .map_err(|reason| anyhow!("modules cannot run on this machine: {reason}"))?;
+        let control = open_control(host, &data_dir, self.allow_create.0, &authority)?;
+        let limits = Limits {
+            program_len_max: usize::try_from(self.program_limit.0).unwrap_or(usize::MAX),
+            body_len_max: BODY_LEN_MAX,
+        };
+
+        let (stop, stopped) = watch::channel(false);
+        let app = App::new(control, authority, limits, stopped.clone());
+        let listener = listen(&self.listen_addr).await?;
+        let shutdown = shutdown_signal()?;
+        eprintln!("Orrery {} keeps its data in {}", env!("CARGO_PKG_VERSION"), data_dir.display());
+        eprintln!("Listening on http://{}", listener.local_addr()?);
+
+        let opening = tokio::spawn({
+            let app = app.clone();
+            async move { app.control.open_all().await }
+        });
+        let serving = tokio::spawn(http::serve(listener, app.clone(), http::router(app.clone()), stopped));
+        shutdown.await;
+        eprintln!("Stopping: finishing what is under way (once more to stop at once)");
+        tokio::spawn(exit_on_second_signal()?);
+        stop.send_replace(true);
+        serving.await?;
+        app.control.close_all().await;
+        let _ = opening.await;
+        eprintln!("Stopped");
+        Ok(())
+    }
+}
+
+fn open_control(
+    host: Arc<Host>,
+    data_dir: &Path,
+    may_create: MayCreate,
+    authority: &Arc<Authority>,
+) -> Result<Control> {
+    Control::open(host, data_dir, may_create, authority.clone()).map_err(|reason| {
+        anyhow!("{reason}").context(format!(
+            "the data in {} cannot be used (is another server using it?)",
+            data_dir.display()
+        ))
+    })
+}
+
+async fn listen(addr: &str) -> Result<TcpListener> {
+    let addrs: Vec<SocketAddr> = addr
+        .to_socket_addrs()
+        .with_context(|| format!("`{addr}` is not an address and a port, such as 127.0.0.1:3000"))?
+        .collect();
+    TcpListener::bind(&*addrs).await.with_context(|| {
+        format!("cannot listen on {addr}; another port can be chosen with `--listen-addr 127.0.0.1:3001`")
+    })
+}
+
+/// Ends when the server is told to stop.
+fn shutdown_signal() -> Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn exit_on_second_signal() -> Result<impl Future<Output = ()>> {
+    let again = shutdown_signal()?;
+    Ok(async move {
+        again.await;
+        // What was acknowledged is on disk: that is safe at any time.
+        std::process::exit(130);
+    })
+}
+
+fn init_logging() -> Result<()> {
+    let level = match env::var("ORRERY_LOG") {
+        Ok(level) => LevelFilter::from_str(&level).with_context(|| {
+            format!("ORRERY_LOG is `{level}`, and should be error, warn, info, debug or trace")
+        })?,
+        Err(_) => LevelFilter::INFO,
+    };
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal)
+        .init();
+    Ok(())
+}
+
+/// `anyone`, `none`, or identities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AllowCreate(MayCreate);
+
+impl FromStr for AllowCreate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "anyone" => Ok(Self(MayCreate::Anyone)),
+            "none" => Ok(Self(MayCreate::Only(Vec::new()))),
+            list => list
+                .split(',')
+                .map(|hex| {
+                    Identity::from_hex(hex.trim()).map_err(|_| {
+                        format!(
+                            "`{hex}` is no identity (64 hexadecimal digits; `orrery login show` tells yours)"
+                        )
+                    })
+                })
+                .collect::<Result<_, _>>()
+                .map(|these| Self(MayCreate::Only(these))),
+        }
+    }
+}
+
+/// A number and a unit: `500ms`, `30s`, `5m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HumanDuration(Duration);
+
+impl FromStr for HumanDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("m", 60_000), ("h", 3_600_000)];
+        let millis = with_unit(text, &units).filter(|&millis| millis > 0);
+        let millis = millis.ok_or_else(|| format!("`{text}` is no duration, such as 500ms, 30s or 5m"))?;
+        Ok(Self(Duration::from_millis(millis)))
+    }
+}
+
+/// A number and a unit: `512MiB`, `1GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HumanSize(u64);
+
+impl FromStr for HumanSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+        let bytes = with_unit(text, &units).filter(|&bytes| bytes > 0);
+        bytes.map(Self).ok_or_else(|| format!("`{text}` is no size, such as 512MiB or 1GiB"))
+    }
+}
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let (_, factor) = units.iter().find(|(name, _)| unit.trim().eq_ignore_ascii_case(name))?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_have_units() {
+        let millis = |text: &str| text.parse::<HumanDuration>().map(|it| it.0.as_millis());
+        assert_eq!(millis("500ms"), Ok(500));
+        assert_eq!(millis("30s"), Ok(30_000));
+        assert_eq!(millis("5 min"), Ok(300_000));
+        for wrong in ["", "30", "s", "0s", "-1s", "1.5s", "99999999999999999999s"] {
+            assert!(millis(wrong).is_err(), "{wrong}");
+        }
+        let bytes = |text: &str| text.parse::<HumanSize>().map(|it| it.0);
+        assert_eq!(bytes("512MiB"), Ok(512 << 20));
+        assert_eq!(bytes("1gib"), Ok(1 << 30));
+        assert_eq!(bytes("77"), Ok(77));
+        for wrong in ["", "MiB", "0", "1MB", "-1"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn creating_is_for_anyone_nobody_or_some() {
+        let parse = |text: &str| text.parse::<AllowCreate>().map(|it| it.0);
+        assert_eq!(parse("anyone"), Ok(MayCreate::Anyone));
+        assert_eq!(parse("none"), Ok(MayCreate::Only(vec![])));
+        let zero = "0".repeat(64);
+        assert_eq!(parse(&format!("{zero}, 0x{zero}")), Ok(MayCreate::Only(vec![Identity::ZERO; 2])));
+        assert!(parse("nobody").is_err());
+        assert!(parse("").is_err());
+    }
+}
