@@ -272,6 +272,7 @@ fn write_error(error: WriteError) -> HostError {
 fn key_error(error: &KeyError) -> HostError {
     match error {
         KeyError::Invalid { .. } | KeyError::PrefixTooLong { .. } => Errno::BsatnDecodeError.into(),
+        KeyError::NoSuchIndex(_) => Errno::NoSuchIndex.into(),
         // The peer traps here rather than answering with errno 10.
         KeyError::NotRanged(_) => HostError::Trap(error.to_string()),
     }
