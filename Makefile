@@ -15,8 +15,7 @@ test: setup
 	cargo fmt --all --check
 	cargo fmt --all --check --manifest-path tests/modules/Cargo.toml
 	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check licenses bans; \
-	else echo "cargo-deny is not installed: licences are not checked here"; fi
+	@tests/licences
 	@tests/build-modules >/dev/null
 	cargo test --workspace
 	cargo run --quiet -p orrery-tests --bin torture -- --rounds 20

@@ -62,7 +62,8 @@ impl Cli {
     /// Runs a command to its end.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Printed {
-        let Output { status, stdout, stderr } = self.command(arguments).output().expect("orrery cannot be run");
+        let Output { status, stdout, stderr } =
+            self.command(arguments).output().expect("orrery cannot be run");
         let text = |bytes| String::from_utf8(bytes).expect("what is printed is UTF-8");
         Printed { success: status.success(), out: text(stdout), err: text(stderr) }
     }

@@ -89,8 +89,9 @@ impl Response {
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("the body is not JSON ({error}): {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            panic!("the body is not JSON ({error}): {}", String::from_utf8_lossy(&self.body))
+        })
     }
 
     /// Fails, and shows the whole answer, unless the status is `status`.
@@ -173,7 +174,8 @@ impl Connection {
 
     /// Reads the next chunk of a chunked body; `None` after the last.
     pub fn receive_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let length = usize::from_str_radix(&self.receive_line()?, 16).map_err(|_| malformed("chunk length"))?;
+        let length =
+            usize::from_str_radix(&self.receive_line()?, 16).map_err(|_| malformed("chunk length"))?;
         let mut chunk = vec![0; length];
         self.stream.read_exact(&mut chunk)?;
         self.receive_line()?;

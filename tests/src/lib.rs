@@ -6,11 +6,14 @@
 //! What goes wrong in a helper is a failed test, so helpers panic with a message rather than return errors,
 //! except where a test wants to see the failure.
 
-pub mod cli;
+mod cli;
+mod database;
 pub mod http;
 pub mod modules;
 pub mod random;
 pub mod script;
 mod server;
 
+pub use cli::{Cli, Printed};
+pub use database::Database;
 pub use server::Server;

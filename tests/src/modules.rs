@@ -21,6 +21,21 @@ static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
     String::from_utf8(output.stdout).expect("a path").trim_end().into()
 });
 
+/// The command, in an environment in which cargo can build for wasm32, and with what was built for the modules
+/// here at hand.
+pub fn with_wasm_compiler(command: &Command) -> Command {
+    let mut shell = Command::new("bash");
+    shell.arg("-c").arg(r#". "$0" && exec "$@""#).arg(tests_dir().join("wasm-env.sh"));
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.current_dir(command.get_current_dir().expect("the command has a folder"));
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // target/wasm32-unknown-unknown/release
+    let target = BUILT.ancestors().nth(2).expect("it is that deep");
+    shell.env("CARGO_TARGET_DIR", target);
+    shell.stdin(Stdio::null());
+    shell
+}
+
 /// The file of a compiled module, by the name of its crate.
 pub fn path(name: &str) -> PathBuf {
     BUILT.join(name.replace('-', "_")).with_extension("wasm")

@@ -64,7 +64,8 @@ impl Server {
 
     /// Starts a server with more arguments to `orrery start`.
     pub fn start_with(arguments: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("orrery-test-").tempdir().expect("a temporary folder").keep();
+        let folder =
+            tempfile::Builder::new().prefix("orrery-test-").tempdir().expect("a temporary folder").keep();
         // Asked for, then given back: the port stays the same over restarts, and another program that takes it in
         // between would make the server fail loudly.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -113,6 +114,13 @@ impl Server {
         Client::with_new_identity(self.address)
     }
 
+    /// A client with a token that was made elsewhere.
+    pub fn client_with_token(&self, token: &str) -> Client {
+        let mut client = self.anonymous();
+        client.token = Some(token.to_string());
+        client
+    }
+
     /// Starts it again where it was.
     pub fn run(&mut self) {
         self.spawn();
@@ -128,7 +136,8 @@ impl Server {
 
     fn spawn(&mut self) {
         assert!(self.running.is_none(), "the server runs already");
-        let log = File::options().create(true).append(true).open(self.log_file()).expect("the log can be written");
+        let log =
+            File::options().create(true).append(true).open(self.log_file()).expect("the log can be written");
         let process = Command::new(binary())
             .arg("start")
             .arg("--data-dir")
@@ -156,7 +165,8 @@ impl Server {
     fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let ping = Connection::open(self.address).and_then(|mut it| it.send(&Request::new("GET", "/v1/ping")));
+            let ping =
+                Connection::open(self.address).and_then(|mut it| it.send(&Request::new("GET", "/v1/ping")));
             if ping.is_ok_and(|answer| answer.status == 200) {
                 return;
             }

@@ -105,6 +105,15 @@ pub fn stumble(ctx: &ReducerContext) -> Result<(), String> {
     Err("stumbled".into())
 }
 
+/// Holds its connection open until it is stopped.
+#[spacetimedb::reducer]
+pub fn hang(_ctx: &ReducerContext) {
+    let mut number = 1u64;
+    while number != 0 {
+        number = std::hint::black_box(number.wrapping_mul(3));
+    }
+}
+
 /// Everything that happened, in order.
 #[spacetimedb::view(accessor = events, public)]
 pub fn events(ctx: &AnonymousViewContext) -> Vec<Happened> {

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Orrery at work, as a user would see it: build, start, publish, call, view, kill, start again. Fails loudly if
+# any step does not do what it should.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+# Shows a command and runs it.
+run() { printf '\033[2m$ %s\033[0m\n' "$*" >&2; "$@"; }
+fail() { printf '\033[1;31mThe demo failed: %s\033[0m\n' "$*" >&2; exit 1; }
+
+step "Building Orrery"
+target=${CARGO_TARGET_DIR:-$PWD/target}
+binary=$target/release/orrery
+cargo build --release --package orrery
+orrery() { run "$binary" "$@"; }
+
+folder=$(mktemp -d)
+server=
+cleanup() {
+    status=$?
+    if [ -n "$server" ]; then kill -9 "$server" 2>/dev/null || true; fi
+    if [ "$status" != 0 ] && [ -f "$folder/server.log" ]; then cat "$folder/server.log" >&2; fi
+    rm -rf "$folder"
+}
+trap cleanup EXIT
+
+# Everything of this demo lies in one folder, the identity of its user as well.
+export ORRERY_CONFIG=$folder/config.toml
+export ORRERY_SERVER=http://127.0.0.1:${DEMO_PORT:-3210}
+start() {
+    # Not through the function above: the process that is killed must be the server itself.
+    "$binary" start --data-dir "$folder/data" \
+        --listen-addr "${ORRERY_SERVER#http://}" >>"$folder/server.log" 2>&1 &
+    server=$!
+    for _ in $(seq 600); do
+        kill -0 "$server" 2>/dev/null || fail "the server ended at once"
+        if curl -sf "$ORRERY_SERVER/v1/ping"; then return; fi
+        sleep 0.1
+    done
+    fail "the server does not answer"
+}
+
+step "Starting the server; its data lies in $folder/data"
+start
+
+step "Publishing a Rust module, written with the official spacetimedb crate"
+(
+    . tests/wasm-env.sh
+    export CARGO_TARGET_DIR=$target/modules
+    orrery publish guestbook --project-path tests/modules/demo
+)
+
+step "Calling its reducers, from the command line and with curl"
+orrery call guestbook sign Ada "Lovely place."
+run curl -sf "$ORRERY_SERVER/v1/database/guestbook/call/sign" \
+    -H 'content-type: application/json' -d '["Grace", "Found a bug, left it in the book."]'
+if orrery call guestbook sign "" "I have no name"; then fail "an entry without a name was taken"; fi
+
+step "Reading a view with curl"
+view() { run curl -sf "$ORRERY_SERVER/v1/database/guestbook/view/guestbook"; }
+before=$(view)
+echo "$before"
+case $before in *Ada*Grace*) ;; *) fail "the entries are not there" ;; esac
+
+step "Killing the server with kill -9"
+kill -9 "$server"
+wait "$server" 2>/dev/null || true
+if curl -s "$ORRERY_SERVER/v1/ping"; then fail "the server is still there"; fi
+ls -l "$folder"/data/databases/*/*.redb
+
+step "Starting it again: the data is there"
+start
+after=$(view)
+echo "$after"
+[ "$before" = "$after" ] || fail "the data is not what it was"
+orrery view guestbook guestbook
+
+step "Done"

@@ -1,0 +1,268 @@
+//! Each subcommand as a user would run it, with a config file and a home of their own.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use orrery_tests::{Cli, Database, Server, modules};
+use serde_json::{Value, json};
+
+/// A user who talks to the shared server.
+struct User {
+    cli: Cli,
+}
+
+impl User {
+    fn new() -> Self {
+        Self { cli: Cli::new() }
+    }
+
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) -> orrery_tests::Printed {
+        let server = Server::shared().url();
+        self.cli.run(&[arguments, &["--server", &server]].concat())
+    }
+
+    /// Publishes a compiled module under a new name.
+    #[track_caller]
+    fn publish(&self, module: &str) -> String {
+        let name = Database::new_name();
+        self.run(&["publish", &name, "--bin-path", &Cli::module(module)]).ok();
+        name
+    }
+}
+
+#[test]
+fn help_says_where_to_begin() {
+    let cli = Cli::new();
+    let help = cli.run(&["--help"]).ok();
+    for command in ["start", "init", "publish", "call", "view", "describe", "logs", "list", "delete", "login"]
+    {
+        assert!(help.contains(command), "{command} is missing:\n{help}");
+        let help = cli.run(&[command, "--help"]).ok();
+        assert!(help.contains("Usage:"), "{help}");
+    }
+    assert!(cli.run(&["--version"]).ok().starts_with("orrery "));
+    let message = cli.run(&["publsh"]).failed();
+    assert!(message.contains("publish"), "no hint at what was meant:\n{message}");
+}
+
+#[test]
+fn publish_call_view_and_delete() {
+    let user = User::new();
+    let name = Database::new_name();
+    let module = Cli::module("publish-v1");
+    let created = user.run(&["publish", &name, "--bin-path", &module]).ok();
+    assert!(created.contains("Created") && created.contains(&name), "{created}");
+    user.run(&["call", &name, "add_item", "a pen", "3"]).ok();
+    let table = user.run(&["view", &name, "items"]).ok();
+    assert!(table.contains("a pen") && table.contains("(2 rows)"), "{table}");
+    let rows: Value = serde_json::from_str(&user.run(&["view", &name, "items", "--json"]).ok()).unwrap();
+    assert_eq!(rows[0], json!({ "id": 2, "name": "a pen", "amount": 3 }));
+    let lines = user.run(&["view", &name, "items", "--ndjson"]).ok();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+
+    let updated = user.run(&["publish", &name, "--bin-path", &Cli::module("publish-v2")]).ok();
+    assert!(updated.contains("Updated") && updated.contains("shelf"), "{updated}");
+    let refused = user.run(&["publish", &name, "--bin-path", &Cli::module("publish-v3")]).failed();
+    assert!(refused.contains("--delete-data") && refused.contains("amount"), "{refused}");
+    assert!(user.run(&["view", &name, "items"]).ok().contains("(2 rows)"));
+    user.run(&["publish", &name, "--bin-path", &Cli::module("publish-v3"), "--delete-data"]).ok();
+    assert!(user.run(&["view", &name, "items"]).ok().contains("(0 rows)"));
+
+    user.run(&["delete", &name, "--yes"]).ok();
+    let gone = user.run(&["view", &name, "items"]).failed();
+    assert!(gone.contains(&name) || gone.contains("No such database"), "{gone}");
+}
+
+#[test]
+fn arguments_of_a_call() {
+    let user = User::new();
+    let name = user.publish("conformance");
+    user.run(&["call", &name, "succeed", "plain text"]).ok();
+    user.run(&["call", &name, "succeed", r#""quoted""#]).ok();
+    user.run(&[
+        "call",
+        &name,
+        "add_nested",
+        r#"{"id": 1, "point": [1, -2], "line": [[0,0],[1,1],{"red":[]}], "nothing": {}, "tree": []}"#,
+    ])
+    .ok();
+    user.run(&["call", &name, "set_player_score_2", "1", "-5", r#"{"put": []}"#]).ok();
+    let texts = user.run(&["view", &name, "traces", "--json"]).ok();
+    assert_eq!(
+        serde_json::from_str::<Value>(&texts).unwrap(),
+        json!([{ "text": "plain text" }, { "text": "quoted" }])
+    );
+
+    let refused = user.run(&["call", &name, "refuse", "on principle"]).failed();
+    assert!(refused.contains("on principle"), "{refused}");
+    let few = user.run(&["call", &name, "succeed"]).failed();
+    assert!(few.contains("invalid arguments"), "{few}");
+    let unknown = user.run(&["call", &name, "sucseed", "x"]).failed();
+    assert!(unknown.contains("sucseed") && unknown.contains("describe"), "{unknown}");
+    let broken = user.run(&["call", &name, "succeed", "[1,"]).failed();
+    assert!(broken.contains("not JSON"), "{broken}");
+}
+
+#[test]
+fn describe_shows_tables_and_functions() {
+    let user = User::new();
+    let name = user.publish("publish-v2");
+    let text = user.run(&["describe", &name]).ok();
+    for part in [
+        "item (public)",
+        "id: u64, primary key",
+        "label: String, unique",
+        "add_shelf(id: u32, label: String)",
+        "many_items",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing:\n{text}");
+    }
+    let whole: Value = serde_json::from_str(&user.run(&["describe", &name, "--json"]).ok()).unwrap();
+    assert!(whole["sections"].is_array());
+    let unknown = user.run(&["describe", "never-published"]).failed();
+    assert!(unknown.contains("never-published"), "{unknown}");
+    // A module with everything in it can be shown as well.
+    let everything = user.publish("conformance");
+    let text = user.run(&["describe", &everything]).ok();
+    assert!(text.contains("Option<") && text.contains("Result<") && text.contains("ScheduleAt"), "{text}");
+}
+
+#[test]
+fn logs_are_shown_and_followed() {
+    let user = User::new();
+    let name = user.publish("conformance");
+    user.run(&["call", &name, "log_levels"]).ok();
+    let all = user.run(&["logs", &name]).ok();
+    assert_eq!(all.lines().count(), 5, "{all}");
+    assert!(all.contains("WARN") && all.contains("a warning"), "{all}");
+    assert!(!all.contains('\x1b'), "colours, though nobody is looking: {all:?}");
+    assert_eq!(user.run(&["logs", &name, "-n", "2"]).ok().lines().count(), 2);
+    let line = user.run(&["logs", &name, "-n", "1", "--json"]).ok();
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["message"], "a trace line");
+
+    let server = Server::shared().url();
+    let mut follow = user.cli.command(&["logs", &name, "-f", "-n", "1", "--server", &server]);
+    let mut following = follow.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("a trace line"));
+    user.run(&["call", &name, "log_and_fail"]).failed();
+    assert!(lines.next().unwrap().unwrap().contains("about to fail"));
+    following.kill().unwrap();
+    following.wait().unwrap();
+
+    let stranger = User::new();
+    stranger.run(&["login"]).ok();
+    assert!(stranger.run(&["logs", &name]).failed().contains("not the owner"));
+}
+
+#[test]
+fn identities_are_kept_and_forgotten() {
+    let user = User::new();
+    assert!(user.run(&["login", "show"]).failed().contains("not logged in"));
+    assert!(user.run(&["list"]).ok().contains("no identity"));
+    user.run(&["login"]).ok();
+    let shown = user.run(&["login", "show", "--token"]).ok();
+    let (identity, token) = shown.trim().split_once('\n').unwrap();
+    assert!(identity.starts_with("c200") && identity.len() == 64, "{shown}");
+    assert!(user.run(&["login"]).ok().contains(identity), "logging in again must not change who one is");
+    let mode = fs::metadata(user.cli.home().join("config.toml")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+
+    let name = user.publish("publish-v1");
+    assert!(user.run(&["list"]).ok().contains(&name));
+    let second_machine = User::new();
+    second_machine.run(&["login", "--token", token]).ok();
+    assert!(second_machine.run(&["list"]).ok().contains(&name));
+    second_machine.run(&["logout"]).ok();
+    let as_nobody = second_machine.run(&["delete", &name, "--yes"]).failed();
+    assert!(as_nobody.contains("not the owner"), "{as_nobody}");
+    assert!(second_machine.run(&["login", "--token", "nonsense"]).failed().contains("token"));
+    user.run(&["view", &name, "items", "--anonymous"]).ok();
+}
+
+#[test]
+fn a_new_project_publishes_at_once() {
+    let user = User::new();
+    let made = user.cli.run(&["init", "--lang", "rust", "My App"]).ok();
+    assert!(made.contains("orrery publish my-app"), "{made}");
+    assert!(user.cli.run(&["init", "--lang", "rust", "My App"]).failed().contains("there already"));
+    // The versions of dependencies that the other modules have, so that what is built for them is used.
+    let project = user.cli.home().join("My App");
+    fs::copy(modules::tests_dir().join("modules/Cargo.lock"), project.join("Cargo.lock")).unwrap();
+    let name = Database::new_name();
+    let published = modules::with_wasm_compiler(&user.cli.command(&[
+        "publish",
+        &name,
+        "--project-path",
+        "My App",
+        "--server",
+        &Server::shared().url(),
+    ]))
+    .output()
+    .unwrap();
+    let progress = String::from_utf8(published.stderr).unwrap();
+    assert!(published.status.success(), "{progress}");
+    assert!(progress.contains("Building") && progress.contains("Publishing"), "{progress}");
+    user.run(&["call", &name, "add", "Ada"]).ok();
+    assert!(user.run(&["call", &name, "add", ""]).failed().contains("a person needs a name"));
+    assert!(user.run(&["view", &name, "people"]).ok().contains("Ada"));
+
+    fs::write(project.join("src/lib.rs"), "this is not Rust").unwrap();
+    let broken =
+        modules::with_wasm_compiler(&user.cli.command(&["publish", &name, "--project-path", "My App"]));
+    assert!(!broken.status.success());
+    let message = String::from_utf8(broken.stderr).unwrap();
+    assert!(message.contains("does not build"), "{message}");
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let user = User::new();
+    let nothing_here = user.run(&["publish", "my-app"]).failed();
+    assert!(nothing_here.contains("Cargo.toml") && nothing_here.contains("orrery init"), "{nothing_here}");
+    let no_file = user.run(&["publish", "my-app", "--bin-path", "missing.wasm"]).failed();
+    assert!(no_file.contains("missing.wasm"), "{no_file}");
+    fs::write(user.cli.home().join("broken.wasm"), b"\0asm").unwrap();
+    let broken = user.run(&["publish", &Database::new_name(), "--bin-path", "broken.wasm"]).failed();
+    assert!(broken.contains("nothing was published"), "{broken}");
+    let bad_name = user.run(&["publish", "Not A Name", "--bin-path", &Cli::module("publish-v1")]).failed();
+    assert!(bad_name.contains("Not A Name"), "{bad_name}");
+    // Port 9 (discard) has no server on any machine in sight.
+    let no_server = user.cli.run(&["view", "any", "any", "--server", "http://127.0.0.1:9"]).failed();
+    assert!(no_server.contains("127.0.0.1:9") && no_server.contains("orrery start"), "{no_server}");
+    let theirs = Database::publish(Server::shared(), "publish-v1");
+    user.run(&["login"]).ok();
+    let not_mine = user.run(&["publish", &theirs.name, "--bin-path", &Cli::module("publish-v2")]).failed();
+    assert!(not_mine.contains("not the owner"), "{not_mine}");
+}
+
+#[test]
+fn who_may_create_databases_can_be_restricted() {
+    let program = modules::bytes("publish-v1");
+    let nobody = Server::start_with(&["--allow-create", "none"]);
+    let client = nobody.new_client();
+    client.publish("mine", &program).expect(403);
+    client.post("/v1/database", program.clone()).expect(403);
+    nobody.anonymous().publish("mine", &program).expect(403);
+    client.get("/v1/database/mine").expect(404);
+
+    // An identity is its token's, on whatever data directory: start again with the one that may.
+    let friend = client.identity.clone().unwrap();
+    let data = nobody.data_dir();
+    let keys = data.to_str().unwrap();
+    let restricted = Server::start_with(&["--allow-create", &friend, "--jwt-key-dir", keys]);
+    let stranger = restricted.new_client();
+    let allowed = restricted.client_with_token(client.token.as_deref().unwrap());
+    allowed.publish("mine", &program).expect(200);
+    let refused = stranger.publish("theirs", &program).expect(403);
+    assert!(refused.text().contains("may not create"), "{}", refused.text());
+    stranger.post("/v1/database/mine/names", "another-name").expect(403);
+    stranger.call("mine", "add_item", r#"["a stranger's", 1]"#).expect(200);
+    allowed.publish("mine", &modules::bytes("publish-v2")).expect(200);
+    let message = Cli::new().run(&["start", "--allow-create", "everybody"]).failed();
+    assert!(message.contains("everybody"), "{message}");
+}
