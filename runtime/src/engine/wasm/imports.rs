@@ -11,8 +11,6 @@
 
 #![expect(clippy::too_many_arguments, reason = "the contract decides how many there are")]
 
-use std::borrow::Cow;
-
 use ::bytes::Bytes;
 use orrery_host_abi::{
     ConnectionId, Errno, HostCalls, HostError, IndexId, IterId, LogLevel, LogRecord, TableId, Timestamp,
@@ -396,8 +394,8 @@ fn console_log<H: HostCalls + 'static>(
 }
 
 /// What is remembered of a panic's text.
-fn beginning(text: &Cow<'_, str>) -> String {
-    text[..text.floor_char_boundary(PANIC_TEXT_MAX)].to_owned()
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(PANIC_TEXT_MAX)]
 }
 
 fn console_timer_start<H: HostCalls + 'static>(

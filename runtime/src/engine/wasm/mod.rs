@@ -37,7 +37,7 @@ use wasmtime::{Config, Engine, Module, OptLevel};
 use super::LoadError;
 
 pub use instance::WasmInstance;
-pub use program::WasmProgram;
+pub use program::{Started, WasmProgram};
 
 /// How often the epoch advances: the precision of time limits. At ten milliseconds the thread's share of a core
 /// is not measurable, and no limit worth setting is much shorter.

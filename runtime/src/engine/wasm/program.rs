@@ -20,6 +20,9 @@ use crate::engine::LoadError;
 /// What `__setup__` answers when it has written an error to its sink.
 const SETUP_FAILED: i32 = 1;
 
+/// An instance that has started, and the description it has given of itself.
+pub type Started<H> = (WasmInstance<H>, Vec<u8>);
+
 /// A module that is compiled, checked and linked: instances of it can be started. Cheap to clone.
 pub struct WasmProgram<H: 'static>(Arc<Inner<H>>);
 
@@ -56,18 +59,13 @@ impl<H: HostCalls + Send + 'static> WasmProgram<H> {
             .map_err(|error| LoadError::Abi(explain_link_error(&error)))
     }
 
-    /// Starts an instance: instantiates the module, lets it set itself up, and has it describe itself. The bytes are
-    /// its description.
+    /// Starts an instance: instantiates the module, lets it set itself up, and has it describe itself.
     ///
     /// `time_limit` is for all of it together. The session is handed back whatever happens; in the meantime it is
     /// asked for what the module asks for, above all to write to the log.
     ///
     /// The calling thread needs 2 MiB of stack, now and for every call.
-    pub fn start(
-        &self,
-        session: H,
-        time_limit: Duration,
-    ) -> (H, Result<(WasmInstance<H>, Vec<u8>), LoadError>) {
+    pub fn start(&self, session: H, time_limit: Duration) -> (H, Result<Started<H>, LoadError>) {
         let mut store = Store::new(self.0.linked.module().engine(), State::new(self.0.memory_limit));
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(ticks(time_limit));
