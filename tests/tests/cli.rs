@@ -213,7 +213,9 @@ fn a_new_project_publishes_at_once() {
 
     fs::write(project.join("src/lib.rs"), "this is not Rust").unwrap();
     let broken =
-        modules::with_wasm_compiler(&user.cli.command(&["publish", &name, "--project-path", "My App"]));
+        modules::with_wasm_compiler(&user.cli.command(&["publish", &name, "--project-path", "My App"]))
+            .output()
+            .unwrap();
     assert!(!broken.status.success());
     let message = String::from_utf8(broken.stderr).unwrap();
     assert!(message.contains("does not build"), "{message}");

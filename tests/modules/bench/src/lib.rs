@@ -18,14 +18,6 @@ pub struct Reading {
     value: i64,
 }
 
-/// One small row, changed to make views stale.
-#[spacetimedb::table(accessor = setting)]
-pub struct Setting {
-    #[primary_key]
-    id: u32,
-    value: i64,
-}
-
 /// The answer of a view that has read much and says little.
 #[derive(SpacetimeType)]
 pub struct Total {
@@ -39,6 +31,12 @@ pub fn open_accounts(ctx: &ReducerContext, first: u32, count: u32, balance: i64)
     for id in first..first + count {
         ctx.db.account().insert(Account { id, balance });
     }
+}
+
+/// Removes all accounts.
+#[spacetimedb::reducer]
+pub fn close_accounts(ctx: &ReducerContext) {
+    ctx.db.account().clear();
 }
 
 /// Two finds, two updates.
@@ -66,13 +64,6 @@ pub fn fill(ctx: &ReducerContext, first: u32, count: u32) {
     }
 }
 
-/// Sets one row.
-#[spacetimedb::reducer]
-pub fn put(ctx: &ReducerContext, id: u32, value: i64) {
-    ctx.db.setting().id().delete(id);
-    ctx.db.setting().insert(Setting { id, value });
-}
-
 /// Reads every account. Fails if the sum is not `expected`, so that reading cannot be left out.
 #[spacetimedb::reducer]
 pub fn scan(ctx: &ReducerContext, expected: i64) -> Result<(), String> {
@@ -95,11 +86,4 @@ pub fn total(ctx: &AnonymousViewContext) -> Option<Total> {
 #[spacetimedb::view(accessor = ten, public)]
 pub fn ten(ctx: &AnonymousViewContext) -> Vec<Account> {
     (0..10).filter_map(|id| ctx.db.account().id().find(id)).collect()
-}
-
-/// As [`ten`], and reads a setting, so that it can be made stale at will.
-#[spacetimedb::view(accessor = ten_stale, public)]
-pub fn ten_stale(ctx: &AnonymousViewContext) -> Vec<Account> {
-    let shift = ctx.db.setting().id().find(0).map_or(0, |setting| setting.value as u32 % 1000);
-    (shift..shift + 10).filter_map(|id| ctx.db.account().id().find(id)).collect()
 }

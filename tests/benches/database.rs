@@ -1,0 +1,348 @@
+//! What the official crate's modules get through [`Database`]: no HTTP, everything else.
+
+use std::{
+    collections::HashMap,
+    fs,
+    hint::black_box,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream::FuturesUnordered};
+use orrery_host_abi::{ConnectionId, Identity};
+use orrery_runtime::{Args, Caller, Database, DatabaseKey, Host, HostConfig, Program, ProgramKind};
+use orrery_tests::{modules, random::Random};
+use tokio::sync::oneshot;
+
+use crate::{
+    table::{Row, Target, median, print, rate},
+    zipf::Zipf,
+};
+
+const ACCOUNTS: u32 = 100_000;
+const MILLION: u32 = 1_000_000;
+/// Callers, and how many calls each has under way.
+const TASKS: usize = 64;
+const IN_FLIGHT: usize = 40;
+/// How long one run calls, and how many runs there are.
+const RUN: Duration = Duration::from_secs(2);
+const RUNS: usize = 5;
+
+const KEY: DatabaseKey = DatabaseKey { database: Identity([1; 32]), owner: Identity([2; 32]) };
+
+/// A database of the bench module in a folder of its own, and what it takes to call it.
+struct Bench {
+    runtime: tokio::runtime::Runtime,
+    host: Arc<Host>,
+    folder: tempfile::TempDir,
+    database: Database,
+    caller: Caller,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let host = Host::new(HostConfig {
+            program_cache: Some(folder.path().join("cache")),
+            time_limit: Duration::from_secs(120),
+            ..HostConfig::default()
+        })
+        .expect("wasm runs here");
+        let program = Program { kind: ProgramKind::Wasm, bytes: modules::bytes("bench").into() };
+        let file = folder.path().join("store.redb");
+        let created = runtime.block_on(Database::create(&host, &file, KEY, program));
+        let database = created.expect("the bench module can be published");
+        let caller =
+            Caller { identity: Identity([3; 32]), connection: ConnectionId(1), token_payload: "{}".into() };
+        Self { runtime, host, folder, database, caller }
+    }
+
+    /// Calls a reducer once and waits until its changes are durable; how long that took.
+    fn call(&self, reducer: &str, args: Bytes) -> Duration {
+        let began = Instant::now();
+        let called = self.database.call_once(&self.caller, reducer, Args::Bsatn(args));
+        self.runtime.block_on(called).expect("the reducer succeeds");
+        began.elapsed()
+    }
+
+    fn open_accounts(&self, count: u32) -> Duration {
+        self.call("open_accounts", args([&0u32.to_le_bytes(), &count.to_le_bytes(), &1000i64.to_le_bytes()]))
+    }
+
+    /// Calls from many tasks with many calls under way, each answered when durable; how many a second.
+    fn rate(
+        &self,
+        reducer: &'static str,
+        make: impl Fn(&mut Random) -> Bytes + Clone + Send + Sync + 'static,
+    ) -> f64 {
+        let done = Arc::new(AtomicU64::new(0));
+        let over = Arc::new(AtomicBool::new(false));
+        let mut random = Random::new(1);
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let (database, caller, make) = (self.database.clone(), self.caller.clone(), make.clone());
+                let (done, over, mut random) = (done.clone(), over.clone(), random.fork());
+                self.runtime.spawn(async move {
+                    let mut calls = FuturesUnordered::new();
+                    let mut call = || database.call_once(&caller, reducer, Args::Bsatn(make(&mut random)));
+                    calls.extend((0..IN_FLIGHT).map(|_| call()));
+                    while let Some(called) = calls.next().await {
+                        called.expect("the reducer succeeds");
+                        done.fetch_add(1, Ordering::Relaxed);
+                        if !over.load(Ordering::Relaxed) {
+                            calls.push(call());
+                        }
+                    }
+                })
+            })
+            .collect();
+        std::thread::sleep(RUN / 10);
+        let (before, began) = (done.load(Ordering::Relaxed), Instant::now());
+        std::thread::sleep(RUN);
+        let rate = (done.load(Ordering::Relaxed) - before) as f64 / began.elapsed().as_secs_f64();
+        over.store(true, Ordering::Relaxed);
+        self.runtime.block_on(async {
+            for task in tasks {
+                task.await.expect("a caller does not panic");
+            }
+        });
+        rate
+    }
+
+    fn transfers(&self, exponent: f64) -> f64 {
+        let zipf = Arc::new(Zipf::new(ACCOUNTS, exponent));
+        self.rate("transfer", move |random| {
+            let (from, to) = (zipf.draw(random), zipf.draw(random));
+            args([&from.to_le_bytes(), &to.to_le_bytes(), &1i64.to_le_bytes()])
+        })
+    }
+}
+
+fn args<const N: usize>(parts: [&[u8]; N]) -> Bytes {
+    parts.concat().into()
+}
+
+/// Everything that is measured at this level.
+pub(crate) fn run() {
+    memory();
+    calls();
+    rows();
+    beside_a_view();
+    reopen();
+}
+
+/// First of all, while the process is small.
+fn memory() {
+    let bench = Bench::new();
+    bench.open_accounts(1);
+    let before = resident_bytes();
+    for first in (1..MILLION).step_by(10_000) {
+        let count = 10_000.min(MILLION - first);
+        bench.call(
+            "open_accounts",
+            args([&first.to_le_bytes(), &count.to_le_bytes(), &1000i64.to_le_bytes()]),
+        );
+    }
+    // What was only under way to the disk is not what a row costs.
+    std::thread::sleep(Duration::from_secs(3));
+    let ours = (resident_bytes() - before) as f64 / f64::from(MILLION);
+    print(&Row {
+        what: "memory of a row {u32 primary key, i64}".into(),
+        ours,
+        limit: Some((12.0, "its bytes alone")),
+        target: Target::AtMost(64.0),
+        unit: "bytes",
+    });
+}
+
+fn calls() {
+    let bench = Bench::new();
+    bench.open_accounts(ACCOUNTS);
+    for exponent in [0.0, 1.5] {
+        let zipf = Zipf::new(ACCOUNTS, exponent);
+        let mut accounts: HashMap<u32, i64> = (0..ACCOUNTS).map(|id| (id, 1000)).collect();
+        let mut random = Random::new(1);
+        let pairs: Vec<_> = (0..100_000).map(|_| (zipf.draw(&mut random), zipf.draw(&mut random))).collect();
+        let bare = median(3, || {
+            rate(pairs.len(), || {
+                for (from, to) in &pairs {
+                    let (payer, payee) = (accounts[from], accounts[to]);
+                    accounts.insert(*from, payer - 1);
+                    accounts.insert(*to, payee + 1);
+                }
+            })
+        });
+        black_box(&accounts);
+        print(&Row {
+            what: format!("transfer, {ACCOUNTS} accounts, zipf {exponent}"),
+            ours: median(RUNS, || bench.transfers(exponent)),
+            limit: Some((bare, "one thread, a HashMap, nothing durable")),
+            target: Target::AtLeast(100_000.0),
+            unit: "/s",
+        });
+    }
+    print(&Row {
+        what: "empty reducer".into(),
+        ours: median(RUNS, || bench.rate("nothing", |_| Bytes::new())),
+        limit: Some((bench.job_rate(), "a job to a thread and its answer back")),
+        target: Target::AtLeast(250_000.0),
+        unit: "/s",
+    });
+}
+
+impl Bench {
+    /// The same tasks with the same number under way, asking a thread that does nothing but answer.
+    fn job_rate(&self) -> f64 {
+        median(3, || {
+            let (jobs, queue) = crossbeam_channel::bounded::<oneshot::Sender<()>>(TASKS * IN_FLIGHT);
+            let worker = std::thread::spawn(move || {
+                let mut answered = 0u64;
+                for answer in queue {
+                    answered += u64::from(answer.send(()).is_ok());
+                }
+                answered
+            });
+            let began = Instant::now();
+            let tasks: Vec<_> = (0..TASKS)
+                .map(|_| {
+                    let jobs = jobs.clone();
+                    self.runtime.spawn(async move {
+                        let ask = || {
+                            let (answer, answered) = oneshot::channel();
+                            jobs.send(answer).expect("the thread is there");
+                            answered
+                        };
+                        let mut waiting: FuturesUnordered<_> = (0..IN_FLIGHT).map(|_| ask()).collect();
+                        while waiting.next().await.is_some() {
+                            if began.elapsed() < RUN / 2 {
+                                waiting.push(ask());
+                            }
+                        }
+                    })
+                })
+                .collect();
+            self.runtime.block_on(async {
+                for task in tasks {
+                    task.await.expect("a caller does not panic");
+                }
+            });
+            let elapsed = began.elapsed();
+            drop(jobs);
+            worker.join().expect("the thread does not panic") as f64 / elapsed.as_secs_f64()
+        })
+    }
+}
+
+fn rows() {
+    let bench = Bench::new();
+    let ours = median(RUNS, || {
+        bench.call("close_accounts", Bytes::new());
+        f64::from(MILLION) / bench.open_accounts(MILLION).as_secs_f64()
+    });
+    let bare = median(3, || {
+        let began = Instant::now();
+        let rows: HashMap<u32, i64> = (0..MILLION).map(|id| (id, 1000)).collect();
+        black_box(&rows);
+        f64::from(MILLION) / began.elapsed().as_secs_f64()
+    });
+    print(&Row {
+        what: "insert 1 M small rows in one reducer".into(),
+        ours,
+        limit: Some((bare, "into a HashMap")),
+        target: Target::AtLeast(600_000.0),
+        unit: "rows/s",
+    });
+
+    let expected = (i64::from(MILLION) * 1000).to_le_bytes();
+    let ours = median(RUNS, || f64::from(MILLION) / bench.call("scan", args([&expected])).as_secs_f64());
+    let bytes = vec![1u8; MILLION as usize * 12];
+    let bare = median(3, || {
+        rate(MILLION as usize, || {
+            let copy = black_box(bytes.clone());
+            let balances =
+                copy.chunks_exact(12).map(|row| i64::from_le_bytes(row[4..].try_into().expect("8 bytes")));
+            black_box(balances.fold(0i64, i64::wrapping_add));
+        })
+    });
+    print(&Row {
+        what: "scan of 1 M rows into the module".into(),
+        ours,
+        limit: Some((bare, "memcpy and sum")),
+        target: Target::AtLeast(5_000_000.0),
+        unit: "rows/s",
+    });
+}
+
+fn beside_a_view() {
+    let bench = Bench::new();
+    bench.open_accounts(ACCOUNTS);
+    bench.call("fill", args([&0u32.to_le_bytes(), &MILLION.to_le_bytes()]));
+    let alone = median(3, || bench.transfers(0.0));
+    let over = Arc::new(AtomicBool::new(false));
+    let scanning = {
+        let (database, caller, over) = (bench.database.clone(), bench.caller.clone(), over.clone());
+        bench.runtime.spawn(async move {
+            let (mut scans, began) = (0u32, Instant::now());
+            while !over.load(Ordering::Relaxed) {
+                database.view_once(&caller, "total", &[]).await.expect("the view answers");
+                scans += 1;
+            }
+            f64::from(scans) * f64::from(MILLION) / began.elapsed().as_secs_f64()
+        })
+    };
+    let beside = median(3, || bench.transfers(0.0));
+    over.store(true, Ordering::Relaxed);
+    let scanned = bench.runtime.block_on(scanning).expect("the scanner does not panic");
+    print(&Row {
+        what: "transfers while one view scans 1 M rows".into(),
+        ours: 100.0 * beside / alone,
+        limit: Some((100.0, "the same without the view")),
+        target: Target::AtLeast(80.0),
+        unit: "%",
+    });
+    print(&Row {
+        what: "  rows that the view scanned meanwhile".into(),
+        ours: scanned,
+        limit: None,
+        target: Target::None,
+        unit: "rows/s",
+    });
+}
+
+fn reopen() {
+    let bench = Bench::new();
+    bench.open_accounts(MILLION);
+    let file = bench.folder.path().join("store.redb");
+    let Bench { runtime, host, folder: _folder, mut database, .. } = bench;
+    let ours = median(3, || {
+        runtime.block_on(database.close()).expect("a clean end");
+        let began = Instant::now();
+        database = runtime.block_on(Database::open(&host, &file, KEY)).expect("it opens again");
+        began.elapsed().as_secs_f64()
+    });
+    print(&Row {
+        what: "reopen 1 M rows from a checkpoint".into(),
+        ours,
+        limit: Some((median(3, || read_seconds(&file)), "reading the file")),
+        target: Target::AtMost(1.5),
+        unit: "s",
+    });
+}
+
+fn read_seconds(file: &Path) -> f64 {
+    let began = Instant::now();
+    black_box(fs::read(file).expect("the file can be read"));
+    began.elapsed().as_secs_f64()
+}
+
+fn resident_bytes() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").expect("this is Linux");
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("the second number");
+    pages * 4096
+}
