@@ -1,7 +1,7 @@
 //! What a token says: the JSON object in its middle.
 
 use orrery_host_abi::Identity;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Longest issuer and subject.
 const NAME_LEN_MAX: usize = 128;
@@ -11,23 +11,6 @@ const NAME_LEN_MAX: usize = 128;
 pub(crate) struct Claims(Map<String, Value>);
 
 impl Claims {
-    /// The claims of a new token that does not expire.
-    pub(crate) fn new(issuer: &str, subject: &str, audience: &str, now_secs: i64) -> Self {
-        let identity = Identity::from_claims(issuer, subject);
-        let claims = json!({
-            "hex_identity": identity.to_hex(),
-            "sub": subject,
-            "iss": issuer,
-            "aud": [audience],
-            "iat": now_secs,
-            "exp": null,
-        });
-        match claims {
-            Value::Object(claims) => Self(claims),
-            _ => unreachable!("an object"),
-        }
-    }
-
     /// Reads claims and checks that they say whose token it is. The error says what is wrong with them.
     pub(crate) fn parse(payload: &str) -> Result<Self, String> {
         let claims: Map<String, Value> = serde_json::from_str(payload)
@@ -85,7 +68,7 @@ impl Claims {
     }
 
     fn text(&self, name: &str) -> &str {
-        // `parse` and `new` leave no claims without them.
+        // `parse` leaves no claims without them.
         self.0.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 }

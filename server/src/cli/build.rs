@@ -8,10 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 
-use super::{publish::check_is_rust_project, style};
+use super::{Hint, publish::check_is_rust_project, style};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -63,16 +63,16 @@ pub(super) fn build(project: &Path) -> Result<PathBuf> {
     let status = running.wait()?;
     if !status.success() {
         if !has_target(project) {
-            bail!("Rust cannot build for WebAssembly yet. Run `rustup target add {TARGET}` and try again");
+            return Err(anyhow!("Rust has no library for WebAssembly, so the project does not build")
+                .context(Hint(format!("run `rustup target add {TARGET}` and try again"))));
         }
         bail!("the project does not build ({status}); the messages above say why");
     }
-    program.with_context(|| {
-        format!(
-            "the project was built, but not to a WebAssembly file. Put this into {}:\n\n\
-             [lib]\ncrate-type = [\"cdylib\"]\n",
+    program.ok_or_else(|| {
+        anyhow!("the project was built, but not to a WebAssembly file").context(Hint(format!(
+            "put these lines into {}:\n\n[lib]\ncrate-type = [\"cdylib\"]\n",
             project.join("Cargo.toml").display()
-        )
+        )))
     })
 }
 

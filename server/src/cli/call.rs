@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::value::RawValue;
 
 use super::{
-    ServerArgs,
+    Hint, ServerArgs,
     client::{Refused, escape, read_text},
 };
 
@@ -55,7 +55,7 @@ impl Call {
                 error.context(format!("`{reducer}` failed, and nothing was changed"))
             }
             Some(Refused { status: 404, text }) if text.starts_with("no such reducer") => {
-                error.context(format!("`orrery describe {database}` shows what there is"))
+                error.context(Hint(format!("`orrery describe {database}` shows what there is")))
             }
             _ => error,
         }

@@ -13,6 +13,8 @@ use ureq::{
     http::{Method, Request, Response, StatusCode, Uri, header, request, uri},
 };
 
+use super::Hint;
+
 /// A server that does not answer a connection for so long is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -112,24 +114,27 @@ impl Client {
     fn check(&self, answered: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
         let url = &self.url;
         let answer = answered.map_err(|error| match error {
-            ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => anyhow!(
-                "there is no answer from {url} ({error}); is the server running there? `orrery start` starts one, \
-                 and `--server` names another"
-            ),
+            ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
+                anyhow!("there is no answer from {url}: {error}").context(Hint(
+                    "is the server running there? `orrery start` starts one, and --server names another"
+                        .into(),
+                ))
+            }
             error => anyhow!("{url}: {error}"),
         })?;
-        if answer.status().is_success() {
+        let status = answer.status();
+        if status.is_success() {
             return Ok(answer);
         }
-        let status = answer.status();
-        let mut text = read_text(answer).unwrap_or_default();
+        let text = read_text(answer).unwrap_or_default();
+        let refused = anyhow::Error::from(Refused { status: status.as_u16(), text });
         if status == StatusCode::UNAUTHORIZED && self.token.is_some() {
-            text.push_str(&format!(
-                "\nThe token kept for {url} may be that of another server at the same address; `orrery logout` \
-                 forgets it."
-            ));
+            return Err(refused.context(Hint(format!(
+                "the token kept for {url} may be that of another server at the same address; `orrery logout` \
+                 forgets it"
+            ))));
         }
-        Err(Refused { status: status.as_u16(), text }.into())
+        Err(refused)
     }
 }
 

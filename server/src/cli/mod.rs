@@ -108,6 +108,16 @@ impl ServerArgs {
     }
 }
 
+/// What the user may do about an error: a context of it that is shown after the others.
+#[derive(Debug)]
+struct Hint(String);
+
+impl std::fmt::Display for Hint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Tells the user what went wrong.
 pub(crate) fn report(error: &anyhow::Error) {
     // Whoever reads our output may stop doing so: `orrery logs | head`.
@@ -117,7 +127,14 @@ pub(crate) fn report(error: &anyhow::Error) {
     {
         return;
     }
-    eprintln!("{} {error:#}", style::on_stderr(style::ERROR, "error:"));
+    let hint = error.downcast_ref::<Hint>();
+    let causes =
+        error.chain().map(ToString::to_string).filter(|cause| hint.is_none_or(|hint| *cause != hint.0));
+    let causes = causes.collect::<Vec<_>>().join(": ");
+    eprintln!("{} {causes}", style::on_stderr(style::ERROR, "error:"));
+    if let Some(hint) = hint {
+        eprintln!("{} {hint}", style::on_stderr(style::GOOD, " hint:"));
+    }
 }
 
 #[cfg(test)]

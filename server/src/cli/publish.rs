@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    ServerArgs, build,
+    Hint, ServerArgs, build,
     client::{Refused, escape, read_json},
     style,
 };
@@ -94,15 +94,18 @@ impl Publish {
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(refused) = error.downcast_ref::<Refused>() else { return error };
         if let Ok(Denied::PermissionDenied { name }) = serde_json::from_str(&refused.text) {
-            return anyhow::anyhow!("the name `{name}` belongs to somebody else; choose another one");
+            return anyhow::anyhow!("nothing was published: the name `{name}` belongs to somebody else")
+                .context(Hint("choose another name, or log in as its owner: `orrery login --token`".into()));
         }
-        if refused.status == 400 && refused.text.contains("cannot be applied to the data") {
-            return error.context(
-                "nothing was published. Change the module so that the data can follow, or publish with \
-                 --delete-data to begin without the data",
-            );
+        let schema = refused.status == 400 && refused.text.contains("cannot be applied to the data");
+        let error = error.context("nothing was published");
+        if schema {
+            return error.context(Hint(
+                "change the module so that the data can follow, or publish with --delete-data to drop the data"
+                    .into(),
+            ));
         }
-        error.context("nothing was published")
+        error
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::{
 };
 use tracing::level_filters::LevelFilter;
 
-use super::config;
+use super::{Hint, config};
 use crate::{
     auth::Authority,
     control::{Control, MayCreate},
@@ -137,10 +137,8 @@ fn open_control(
     authority: &Arc<Authority>,
 ) -> Result<Control> {
     Control::open(host, data_dir, may_create, authority.clone()).map_err(|reason| {
-        anyhow!("{reason}").context(format!(
-            "the data in {} cannot be used (is another server using it?)",
-            data_dir.display()
-        ))
+        anyhow!("the data in {} cannot be used: {reason}", data_dir.display())
+            .context(Hint("is another server using it? --data-dir names another folder".into()))
     })
 }
 
@@ -149,9 +147,8 @@ async fn listen(addr: &str) -> Result<TcpListener> {
         .to_socket_addrs()
         .with_context(|| format!("`{addr}` is not an address and a port, such as 127.0.0.1:3000"))?
         .collect();
-    TcpListener::bind(&*addrs).await.with_context(|| {
-        format!("cannot listen on {addr}; another port can be chosen with `--listen-addr 127.0.0.1:3001`")
-    })
+    let bound = TcpListener::bind(&*addrs).await.with_context(|| format!("cannot listen on {addr}"));
+    bound.context(Hint("another port can be chosen with `--listen-addr 127.0.0.1:3001`".into()))
 }
 
 /// Ends when the server is told to stop.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{
-    ServerArgs,
+    Hint, ServerArgs,
     client::{Refused, escape, read_json},
     table::{Row, Table},
 };
@@ -56,7 +56,7 @@ impl View {
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         match error.downcast_ref::<Refused>() {
             Some(Refused { status: 404, text }) if text.starts_with("no such view") => {
-                error.context(format!("`orrery describe {}` shows what there is", self.database))
+                error.context(Hint(format!("`orrery describe {}` shows what there is", self.database)))
             }
             _ => error,
         }

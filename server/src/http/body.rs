@@ -150,7 +150,10 @@ impl Pace {
 
 /// A request's body that can be read to its end after the request was answered.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Mutex<Body>>);
+pub(super) struct Shared {
+    body: Arc<Mutex<Body>>,
+    started: Instant,
+}
 
 impl Shared {
     /// Takes hold of a request's body. None if there is nothing to be drained: no body, or one that the client
@@ -159,15 +162,17 @@ impl Shared {
         if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
             return None;
         }
-        let shared = Self(Arc::new(Mutex::new(std::mem::take(request.body_mut()))));
+        let body = Arc::new(Mutex::new(std::mem::take(request.body_mut())));
+        let shared = Self { body, started: Instant::now() };
         *request.body_mut() = Body::new(shared.clone());
         Some(shared)
     }
 
     /// Reads what the request's handler has left.
     pub(super) async fn drain(self) {
-        let mut rest = std::mem::take(&mut *self.0.lock());
-        let mut pace = Pace::new();
+        let mut rest = std::mem::take(&mut *self.body.lock());
+        // Whoever was too slow for the handler gets no more time here.
+        let mut pace = Pace { started: self.started, received: 0 };
         while pace.received < DRAIN_LEN_MAX {
             match pace.next(&mut rest).await {
                 Ok(Some(_)) => {}
@@ -185,16 +190,16 @@ impl HttpBody for Shared {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut *self.0.lock()).poll_frame(context));
+        let frame = ready!(Pin::new(&mut *self.body.lock()).poll_frame(context));
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.lock().is_end_stream()
+        self.body.lock().is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.lock().size_hint()
+        self.body.lock().size_hint()
     }
 }
 
