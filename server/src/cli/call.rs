@@ -25,7 +25,7 @@ pub(super) struct Call {
     /// The reducer
     reducer: String,
     /// Its arguments, in order, each as JSON. What is not JSON is taken as a text
-    #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+    #[arg(allow_negative_numbers = true)]
     arguments: Vec<String>,
     #[command(flatten)]
     server: ServerArgs,

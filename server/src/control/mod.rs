@@ -24,7 +24,7 @@ use tokio::task::block_in_place;
 use crate::auth::Authority;
 pub(crate) use catalog::BindError;
 use catalog::{Catalog, Phase, Record};
-pub(crate) use name::{DatabaseName, Target};
+pub(crate) use name::{DatabaseName, NameError, Target};
 
 /// A database that did not open is not tried again for so long.
 const RETRY_OPEN_AFTER: Duration = Duration::from_secs(1);
@@ -66,6 +66,9 @@ pub(crate) enum ControlError {
         "{0} may not create databases on this server; its operator can allow it with `orrery start --allow-create`"
     )]
     MayNotCreate(Identity),
+    /// There is no database of that name at the moment, but the name is somebody else's.
+    #[error("the name `{0}` belongs to somebody else")]
+    Reserved(DatabaseName),
     /// The name cannot be given.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -519,7 +522,12 @@ impl Control {
     /// A deleted database's identity comes back to life only through the owner of its names: otherwise whoever
     /// is quick would take over an address that clients trust.
     fn check_vacant_identity(&self, identity: Identity, caller: Identity) -> Result<(), ControlError> {
-        self.catalog.names_of(identity).iter().try_for_each(|name| self.check_name_is_free_for(name, caller))
+        let is_foreign =
+            |name: &DatabaseName| self.catalog.name_owner(name).is_some_and(|owner| owner != caller);
+        match self.catalog.names_of(identity).into_iter().find(is_foreign) {
+            Some(name) => Err(ControlError::Reserved(name)),
+            None => Ok(()),
+        }
     }
 
     fn check_not_closing(&self) -> Result<(), ControlError> {

@@ -9,20 +9,21 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DatabaseName(Box<str>);
 
-/// Why a text is not a name.
+/// A text that is not a name, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not the name of a database: {reason}")]
+pub(crate) struct NameError {
+    text: String,
+    reason: Reason,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NameError {
-    /// Nothing there.
-    #[error("a database name cannot be empty")]
-    Empty,
-    /// Other characters than the allowed ones, or a hyphen where none may be.
-    #[error(
-        "a database name consists of lower-case letters and digits, in words that may be joined by single hyphens \
-         (`my-app-2`)"
-    )]
+enum Reason {
+    /// Something else than the allowed characters, or a hyphen where none may be.
+    #[error("names consist of lower-case letters and digits, in words joined by single hyphens (`my-app-2`)")]
     Characters,
     /// It would be taken for an identity.
-    #[error("a database name cannot look like an identity")]
+    #[error("it looks like an identity")]
     Identity,
 }
 
@@ -47,16 +48,14 @@ impl FromStr for DatabaseName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        if text.is_empty() {
-            return Err(NameError::Empty);
-        }
+        let error = |reason| NameError { text: text.to_owned(), reason };
         let is_word =
             |word: &str| !word.is_empty() && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'));
         if !text.split('-').all(is_word) {
-            return Err(NameError::Characters);
+            return Err(error(Reason::Characters));
         }
         if Identity::from_hex(text).is_ok() {
-            return Err(NameError::Identity);
+            return Err(error(Reason::Identity));
         }
         Ok(Self(text.into()))
     }
@@ -110,21 +109,24 @@ impl fmt::Display for Target {
 mod tests {
     use super::*;
 
+    fn reason(text: &str) -> Reason {
+        text.parse::<DatabaseName>().unwrap_err().reason
+    }
+
     #[test]
     fn names_are_words_joined_by_hyphens() {
         for good in ["a", "0", "my-app-2", "a-b-c", "2024"] {
             assert!(good.parse::<DatabaseName>().is_ok(), "{good}");
         }
-        for bad in ["-a", "a-", "a--b", "A", "a_b", "a b", "é", "a/b", "a.b", "-"] {
-            assert_eq!(bad.parse::<DatabaseName>(), Err(NameError::Characters), "{bad}");
+        for bad in ["", "-a", "a-", "a--b", "A", "a_b", "a b", "é", "a/b", "a.b", "-"] {
+            assert_eq!(reason(bad), Reason::Characters, "{bad}");
         }
-        assert_eq!("".parse::<DatabaseName>(), Err(NameError::Empty));
     }
 
     #[test]
     fn an_identity_is_no_name() {
         let hex = "c200".repeat(16);
-        assert_eq!(hex.parse::<DatabaseName>(), Err(NameError::Identity));
+        assert_eq!(reason(&hex), Reason::Identity);
         assert!(matches!(hex.parse(), Ok(Target::Identity(_))));
         assert!(matches!(format!("0x{}", hex.to_uppercase()).parse(), Ok(Target::Identity(_))));
         assert!(matches!(hex[1..].parse(), Ok(Target::Name(_))));

@@ -11,7 +11,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{App, Refusal, body, caller::Caller};
-use crate::control::{BindError, ControlError, DatabaseName, Target};
+use crate::control::{BindError, ControlError, DatabaseName, NameError, Target};
 
 /// `GET`: all names.
 pub(super) async fn list(
@@ -66,5 +66,5 @@ pub(super) async fn replace(
 }
 
 fn parse(name: &str) -> Result<DatabaseName, Refusal> {
-    name.parse().map_err(|error| Refusal::bad_request(format!("`{name}`: {error}.")))
+    name.parse().map_err(|error: NameError| Refusal::bad_request(error.to_string()))
 }
