@@ -48,6 +48,20 @@ impl Default for LenEntry {
 }
 
 impl ChangeSet {
+    /// Forgets everything but the memory.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.tables.clear();
+    }
+
+    /// How much memory it holds, about.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity()
+            + self.ends.capacity() * size_of::<usize>()
+            + self.tables.capacity() * size_of::<TableEntry>()
+    }
+
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty()
@@ -61,6 +75,11 @@ impl ChangeSet {
     /// The changes of one table, if there are any.
     pub fn table(&self, table: TableId) -> Option<TableChanges<'_>> {
         self.tables().find(|changes| changes.table() == table)
+    }
+
+    /// The changes of the table that was added last.
+    pub(super) fn last(&self) -> Option<TableChanges<'_>> {
+        self.tables.last().map(|entry| TableChanges { set: self, entry })
     }
 
     fn list(&self, entry: &ListEntry) -> RowList<'_> {
@@ -138,6 +157,14 @@ impl<'a> RowList<'a> {
     /// All rows without anything between them.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// The rows from that one on, without anything between them.
+    pub(super) fn bytes_from(&self, index: usize) -> &'a [u8] {
+        match self.lens {
+            Lens::Fixed { row_len, .. } => &self.bytes[index * row_len..],
+            Lens::Ends(ends) => &self.bytes[index.checked_sub(1).map_or(0, |before| ends[before])..],
+        }
     }
 
     /// The length in bytes of every row, if the table's rows all have the same.

@@ -75,9 +75,6 @@ pub enum KeyError {
         /// What is wrong with the bytes.
         error: DecodeError,
     },
-    /// More bytes than the key takes.
-    #[error("not a key of index {0}: bytes are left over")]
-    TrailingBytes(IndexId),
     /// A prefix of as many columns as the index has, or more.
     #[error("a prefix of {elems} columns is too long for index {index}")]
     PrefixTooLong {
@@ -86,6 +83,9 @@ pub enum KeyError {
         /// How many columns the prefix has.
         elems: u16,
     },
+    /// The table has no such index.
+    #[error("no such index: {0}")]
+    NoSuchIndex(IndexId),
     /// A range of an index that has no order.
     #[error("index {0} is a hash index and cannot be scanned by range")]
     NotRanged(IndexId),
@@ -132,6 +132,12 @@ pub enum SchemaError {
         /// The keys that occur more than once; at most ten are given.
         duplicates: Vec<Duplicate>,
     },
+    /// A change of the row type after changes of rows in the same transaction.
+    #[error("the type of table {0} cannot change after its rows in the same transaction")]
+    RowsChanged(TableId),
+    /// The table has more rows than it can address under the new row type.
+    #[error("table {0} is full")]
+    TableFull(TableId),
     /// A row that is not valid for the new row type.
     #[error("a row of table {table} does not fit the new type: {error}")]
     RowDoesNotFit {
