@@ -578,3 +578,99 @@ fn check_owner(
 ) -> Result<(), ControlError> {
     if owner == caller { Ok(()) } else { Err(ControlError::NotOwner { caller, database, action }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use orrery_runtime::HostConfig;
+
+    use super::*;
+
+    const ALICE: Identity = Identity([1; 32]);
+    const BOB: Identity = Identity([2; 32]);
+    const ONE: Identity = Identity([3; 32]);
+
+    fn open(dir: &Path, may_create: MayCreate) -> Control {
+        let config = HostConfig {
+            program_cache: None,
+            memory_limit: 1 << 20,
+            time_limit: Duration::from_secs(1),
+            queue_capacity: 1,
+            view_instances: 1,
+        };
+        let host = Host::new(config).unwrap();
+        Control::open(host, dir, may_create, Arc::new(Authority::open(dir).unwrap())).unwrap()
+    }
+
+    fn target(name: &str) -> Target {
+        name.parse().unwrap()
+    }
+
+    fn record(phase: Phase) -> Record {
+        Record { owner: ALICE, kind: ProgramKind::Wasm, initial_program: Hash([7; 32]), phase }
+    }
+
+    #[test]
+    fn what_a_killed_server_left_half_done_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = open(dir.path(), MayCreate::Anyone);
+        for (identity, phase) in [(ONE, Phase::Creating), (BOB, Phase::Deleting), (ALICE, Phase::Ready)] {
+            fs::create_dir(control.database_dir(identity)).unwrap();
+            fs::write(control.database_dir(identity).join("file"), "data").unwrap();
+            control.catalog.put_database(identity, &record(phase)).unwrap();
+        }
+        assert!(matches!(control.info(&Target::Identity(ONE)), Err(ControlError::NoSuchDatabase)));
+        drop(control);
+        let control = open(dir.path(), MayCreate::Anyone);
+        for gone in [ONE, BOB] {
+            assert!(!control.database_dir(gone).exists());
+            assert_eq!(control.catalog.database(gone), None);
+        }
+        assert!(control.database_dir(ALICE).join("file").exists());
+        assert_eq!(control.owned_by(ALICE), [ALICE]);
+    }
+
+    #[test]
+    fn creating_can_be_for_some_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = open(dir.path(), MayCreate::Only(vec![ALICE]));
+        control.catalog.put_database(ONE, &record(Phase::Ready)).unwrap();
+        let new = target("new");
+        for target in [None, Some(&new), Some(&Target::Identity(BOB))] {
+            assert!(control.check_may_publish(target, ALICE, false).is_ok());
+            let refused = control.check_may_publish(target, BOB, false);
+            assert!(matches!(refused, Err(ControlError::MayNotCreate(BOB))), "{target:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_owner_may_change_a_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = open(dir.path(), MayCreate::Anyone);
+        control.catalog.put_database(ONE, &record(Phase::Ready)).unwrap();
+        let one = Target::Identity(ONE);
+        for clear in [false, true] {
+            assert!(control.check_may_publish(Some(&one), ALICE, clear).is_ok());
+            let refused = control.check_may_publish(Some(&one), BOB, clear);
+            assert!(matches!(refused, Err(ControlError::NotOwner { caller: BOB, database: ONE, .. })));
+        }
+        assert!(control.info_for_owner(&one, ALICE, Action::ReadLogs).is_ok());
+        assert!(control.info_for_owner(&one, BOB, Action::ReadLogs).is_err());
+        assert!(control.info(&one).is_ok());
+    }
+
+    #[test]
+    fn a_name_without_a_database_waits_for_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let control = open(dir.path(), MayCreate::Anyone);
+        let name = "app".parse().unwrap();
+        control.catalog.bind(&name, ONE, ALICE).unwrap();
+        for target in [target("app"), Target::Identity(ONE)] {
+            assert!(control.check_may_publish(Some(&target), ALICE, false).is_ok());
+            let refused = control.check_may_publish(Some(&target), BOB, false);
+            assert!(matches!(refused, Err(ControlError::Reserved(_))));
+        }
+        control.catalog.replace_names(&[], ONE, ALICE).unwrap();
+        let refused = control.check_may_publish(Some(&target("app")), BOB, false);
+        assert!(matches!(refused, Err(ControlError::Bind(BindError::NotYours(_)))));
+    }
+}
