@@ -5,6 +5,7 @@
 //! ([`Instance`]). This crate does no I/O and knows no engine, no store and no network: both engines and the
 //! store are written against it.
 
+mod answers;
 pub mod bsatn;
 mod call;
 mod errno;
@@ -20,6 +21,7 @@ mod time;
 mod types;
 mod value;
 
+pub use answers::{HttpHeader, HttpRequest, HttpResponse, HttpVersion, ViewResultHeader};
 pub use call::{Call, Fault, Function, Instance, Outcome};
 pub use errno::Errno;
 pub use host::{Advance, HostCalls, HostError, LogLevel, LogRecord};
