@@ -37,14 +37,16 @@ fn is_stricter(errors: &DefErrors) -> bool {
 
 /// The original's verdict; faults that it answers with a panic are faults as well.
 fn their_verdict(raw: TheirRaw) -> Result<TheirDef, String> {
-    let result = std::panic::catch_unwind(|| match raw {
-        TheirRaw::V9(def) => TheirDef::try_from(def),
-        TheirRaw::V10(def) => TheirDef::try_from(def),
-        other => panic!("{other:?}"),
+    let result = std::panic::catch_unwind(|| {
+        let verdict = match raw {
+            TheirRaw::V9(def) => TheirDef::try_from(def),
+            TheirRaw::V10(def) => TheirDef::try_from(def),
+            other => panic!("{other:?}"),
+        };
+        verdict.map(Box::new).map_err(|errors| format!("{errors:?}"))
     });
     match result {
-        Ok(Ok(def)) => Ok(def),
-        Ok(Err(errors)) => Err(format!("{errors:?}")),
+        Ok(verdict) => verdict.map(|def| *def),
         Err(_) => Err("panic".to_owned()),
     }
 }

@@ -494,7 +494,7 @@ pub fn to_v9(def: RawModuleDefV10) -> RawModuleDefV9 {
                         params: it.params,
                         return_type: it.return_type,
                     })
-                }))
+                }));
             }
             RawSectionV10::Views(views) => v9.misc_exports.extend(views.into_iter().map(|view| {
                 RawMiscModuleExportV9::View(RawViewDefV9 {

@@ -190,6 +190,8 @@ impl<'t> Validator<'t> {
             self.errors.push(DefError::TooLarge);
             return columns;
         }
+        // The whole row must be possible to lay out, in the table of a view with one more column.
+        let mut row_budget = self.budget.min(MAX_TYPE_SIZE - 1);
         for (place, (source, canonical)) in source.elements.iter().zip(&canonical.elements).enumerate() {
             self.check_use(&source.ty, || {
                 let name = source.name.as_deref().unwrap_or("without a name");
@@ -207,10 +209,10 @@ impl<'t> Validator<'t> {
                     Box::default()
                 }
             };
-            let mut guard = Guard::with_budget(self.typespace, self.budget.min(MAX_TYPE_SIZE));
-            let budget = guard.budget_left();
+            let mut guard = Guard::with_budget(self.typespace, row_budget);
             let resolved = canonical.ty.resolve_with(&mut guard);
-            self.budget -= budget - guard.budget_left();
+            self.budget -= row_budget - guard.budget_left();
+            row_budget = guard.budget_left();
             let ty = resolved.unwrap_or_else(|error| {
                 let column = accessor_name.clone();
                 self.errors.push(DefError::BadColumnType { table: table.into(), column, error });
