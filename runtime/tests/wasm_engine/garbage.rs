@@ -1,6 +1,6 @@
 //! Bytes that are not a module, or not quite.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orrery_host_abi::{Call, Hash, Instance};
 use orrery_runtime::engine::{LoadError, wasm::WasmEngine};
@@ -71,6 +71,42 @@ fn text_and_other_files_are_refused() {
     }
     // An empty module is valid, but not one of ours.
     assert!(matches!(try_all(&engine, b"\0asm\x01\0\0\0"), Err(LoadError::Abi(_))));
+}
+
+#[test]
+fn what_would_keep_the_compiler_busy_for_hours_is_refused() {
+    let locals = "(local i32)".repeat(5000);
+    let many_locals = wat::parse_str(module(&format!("(func {locals} {})", "(loop)".repeat(3000)))).unwrap();
+    for bytes in [nested(LOOP, 20_000), nested(BLOCK, 200_000), many_locals] {
+        let began = Instant::now();
+        let refused = try_all(&engine(), &bytes).unwrap_err();
+        assert!(matches!(&refused, LoadError::Invalid(text) if text.contains("loops")), "{refused}");
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}
+
+const BLOCK: u8 = 0x02;
+const LOOP: u8 = 0x03;
+
+/// A module with one function of blocks inside each other. The text format has a limit on nesting.
+fn nested(block: u8, n: usize) -> Vec<u8> {
+    let mut body = vec![0];
+    body.extend([block, 0x40].repeat(n));
+    body.extend([0x0b].repeat(n + 1));
+    let section = |id: u8, contents: &[u8]| [&[id], &leb128(contents.len())[..], contents].concat();
+    let code = [&[1], &leb128(body.len())[..], &body[..]].concat();
+    [&b"\0asm\x01\0\0\0"[..], &section(1, &[1, 0x60, 0, 0]), &section(3, &[1, 0]), &section(10, &code)]
+        .concat()
+}
+
+fn leb128(mut n: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while n >= 0x80 {
+        bytes.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    bytes.push(n as u8);
+    bytes
 }
 
 proptest! {

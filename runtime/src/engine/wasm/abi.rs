@@ -1,5 +1,6 @@
 //! Whether a module was built for this host: its version, its exports, its sections.
 
+use wasmparser::{Parser, Payload};
 use wasmtime::{ExternType, FuncType, Module, ValType};
 
 use crate::engine::LoadError;
@@ -66,32 +67,14 @@ pub(super) struct Exports {
 /// At that moment no memory is known to host calls. Compilers put initialisation into `_initialize` or
 /// `__preinit__` functions. `bytes` must have been validated.
 pub(super) fn check_start_section(bytes: &[u8]) -> Result<(), LoadError> {
-    const START: u8 = 8;
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    while let [id, tail @ ..] = rest {
-        if *id == START {
-            return Err(LoadError::Abi(
-                "the module has a `start` section, which runs before the host is ready; initialise it in \
-                 `_initialize` or a `__preinit__` function instead"
-                    .to_owned(),
-            ));
-        }
-        let Some((len, tail)) = leb128(tail) else { break };
-        rest = tail.get(len as usize..).unwrap_or_default();
+    if Parser::new(0).parse_all(bytes).any(|payload| matches!(payload, Ok(Payload::StartSection { .. }))) {
+        return Err(abi(
+            "the module has a `start` section, which runs before the host is ready; initialise it in \
+             `_initialize` or a `__preinit__` function instead"
+                .to_owned(),
+        ));
     }
     Ok(())
-}
-
-/// An unsigned 32-bit number in LEB128, and what follows it.
-fn leb128(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let mut value = 0u64;
-    for (i, byte) in bytes.iter().take(5).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * i);
-        if byte & 0x80 == 0 {
-            return Some((u32::try_from(value).ok()?, &bytes[i + 1..]));
-        }
-    }
-    None
 }
 
 /// Finds the version that the module needs, by the functions it imports, and compares it with [`MAJOR`] and [`MINOR`].
@@ -207,15 +190,5 @@ mod tests {
         for text in ["", "10", "10.", ".5", "10.5.1", "+10.5", "10.-1", "10.65536", "1e1.0", "10.5 "] {
             assert_eq!(parse_version(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn lengths_of_sections_are_read() {
-        assert_eq!(leb128(&[0x00, 9]), Some((0, &[9][..])));
-        assert_eq!(leb128(&[0xe5, 0x8e, 0x26]), Some((624_485, &[][..])));
-        assert_eq!(leb128(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Some((u32::MAX, &[][..])));
-        assert_eq!(leb128(&[0xff, 0xff, 0xff, 0xff, 0x1f]), None);
-        assert_eq!(leb128(&[0x80, 0x80]), None);
-        assert_eq!(leb128(&[]), None);
     }
 }

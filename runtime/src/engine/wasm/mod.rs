@@ -21,6 +21,7 @@
 mod abi;
 mod bytes;
 mod cache;
+mod effort;
 mod fault;
 mod imports;
 mod instance;
@@ -114,6 +115,7 @@ impl WasmEngine {
     }
 
     fn compile_anew(&self, hash: Hash, bytes: &[u8]) -> Result<Module, LoadError> {
+        effort::check(bytes)?;
         // Validation turns bad modules away, so a panic here is a bug of the compiler. Whoever sent the module
         // should still learn that it was not taken, and everybody else should notice nothing.
         let compiled =
