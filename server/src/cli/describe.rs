@@ -101,6 +101,17 @@ impl Schema<'_> {
                 }
             }
         }
+        for (index, what) in array(&table["indexes"])
+            .map(|index| (&index["algorithm"], "indexed"))
+            .chain(array(&table["constraints"]).map(|it| (&it["data"], "unique")))
+        {
+            let columns = [&index["BTree"], &index["Hash"], &index["Unique"]["columns"]];
+            let columns: Vec<_> =
+                columns.into_iter().flat_map(array).map(|place| self.member(row_type, place)).collect();
+            if columns.len() > 1 {
+                let _ = write!(out, "\n  {what} by ({})", columns.join(", "));
+            }
+        }
         if let Some(schedule) = table["schedule"].get("some") {
             let _ = write!(out, "\n  runs {}", text(&schedule["reducer_name"]));
         }
@@ -184,6 +195,11 @@ impl Schema<'_> {
         }
     }
 
+    fn member<'a>(&self, product: &'a Value, place: &Value) -> &'a str {
+        let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX);
+        text(&product["Product"]["elements"].get(place).unwrap_or(&Value::Null)["name"]["some"])
+    }
+
     fn referred(&self, place: &Value) -> &Value {
         let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX);
         self.0["typespace"]["types"].get(place).unwrap_or(&Value::Null)
@@ -229,7 +245,8 @@ mod tests {
             "types": [{ "name": { "scope": [], "name": "Person" }, "ty": 0, "custom_ordering": true }],
             "tables": [{
                 "name": "person", "product_type_ref": 0, "primary_key": [0],
-                "indexes": [{ "algorithm": { "BTree": [0] } }, { "algorithm": { "Direct": 1 } }],
+                "indexes": [{ "algorithm": { "BTree": [0] } }, { "algorithm": { "Direct": 1 } },
+                            { "algorithm": { "BTree": [2, 0] } }],
                 "constraints": [
                     { "data": { "Unique": { "columns": [0] } } },
                     { "data": { "Unique": { "columns": [1] } } },
@@ -254,6 +271,7 @@ Tables
     who: Identity, unique, indexed directly
     nick: Option<String>
     data: bytes
+    indexed by (nick, id)
 
 Reducers
   add(name: String)

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use orrery_host_abi::Identity;
 use orrery_runtime::{Host, HostConfig};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -30,6 +31,9 @@ use crate::{
 
 /// Arguments of a call, and every other body but a program, may have this many bytes.
 const BODY_LEN_MAX: usize = 2 * 1024 * 1024;
+
+/// More connections than this may not be open even where the system allows them: each takes some memory.
+const CONNECTIONS_MAX: usize = 16 * 1024;
 
 /// What is not done by then, after everything was told to end, is not waited for.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,6 +106,10 @@ impl Start {
         .map_err(|reason| anyhow!("modules cannot run on this machine: {reason}"))?;
         let control = open_control(host, &data_dir, self.allow_create.0, &authority)?;
         let limits = Limits {
+            // Databases need files too.
+            connections_max: usize::try_from(raise_open_files_max() / 2)
+                .unwrap_or(usize::MAX)
+                .min(CONNECTIONS_MAX),
             program_len_max: usize::try_from(self.program_limit.0).unwrap_or(usize::MAX),
             body_len_max: BODY_LEN_MAX,
         };
@@ -140,6 +148,14 @@ fn open_control(
         anyhow!("the data in {} cannot be used: {reason}", data_dir.display())
             .context(Hint("is another server using it? --data-dir names another folder".into()))
     })
+}
+
+/// Lets this process have as many open files as the system allows; how many that are.
+fn raise_open_files_max() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    // If this does not work, what there is must do.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 async fn listen(addr: &str) -> Result<TcpListener> {

@@ -364,6 +364,7 @@ impl Control {
             self.check_vacant_identity(database, caller)?;
             self.create(database, caller, program).await?;
             state.failed = None;
+            tracing::info!("database {database} was created by {caller}");
             return Ok(PublishReport { database, created: true, changes: Vec::new() });
         };
         check_owner(database, record.owner, caller, publish_action(clear))?;
@@ -379,6 +380,10 @@ impl Control {
                 Published::Updated(changes) => changes,
             }
         };
+        tracing::info!(
+            "database {database} was published to: {}",
+            if clear { "data dropped" } else { "data kept" }
+        );
         let initial_program = if clear { hash } else { record.initial_program };
         if record.kind != kind || record.initial_program != initial_program {
             let record = Record { kind, initial_program, ..record };
@@ -394,6 +399,7 @@ impl Control {
         let mut state = slot.exclusive.lock().await;
         let handle = self.open_in_slot(info.identity, &mut state).await?;
         handle.reset(None).await?;
+        tracing::info!("database {} was reset", info.identity);
         Ok(info.identity)
     }
 
@@ -417,6 +423,7 @@ impl Control {
         }
         self.remove(identity)?;
         state.failed = None;
+        tracing::info!("database {identity} was deleted");
         Ok(())
     }
 

@@ -43,9 +43,11 @@ pub(crate) struct App {
     shutdown: watch::Receiver<bool>,
 }
 
-/// How much a client may send.
+/// How much clients may ask for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
+    /// Connections that are open at the same time; one more waits until another has ended.
+    pub(crate) connections_max: usize,
     /// Bytes of a program.
     pub(crate) program_len_max: usize,
     /// Bytes of the arguments of a call, and of any other body.

@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Body,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
 };
 use orrery_host_abi::{Hash, Identity};
 use orrery_runtime::{Program, ProgramKind};
@@ -97,19 +97,6 @@ pub(super) async fn reset(
     let name = target.name().map(ToString::to_string);
     let identity = detached(async move { Ok(app.control.reset(&target, caller.identity).await?) }).await?;
     Ok(success(name.as_deref(), identity, false, &["all data was dropped".into()]))
-}
-
-/// `POST /v1/database/:db/pre_publish`: what publishing would do.
-pub(super) async fn pre_publish(
-    State(app): State<Arc<App>>,
-    Path(target): Path<Target>,
-    caller: Caller,
-) -> Result<Json<Value>, Refusal> {
-    app.control.info_for_owner(&target, caller.identity, crate::control::Action::Publish)?;
-    Err(Refusal::text(
-        StatusCode::NOT_IMPLEMENTED,
-        "This server cannot tell beforehand what publishing would do.",
-    ))
 }
 
 async fn receive_and_publish(

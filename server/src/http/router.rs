@@ -22,7 +22,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/database", post(publish::create))
         .route("/v1/database/{db}", put(publish::publish).get(database::info).delete(database::delete))
         .route("/v1/database/{db}/reset", put(publish::reset))
-        .route("/v1/database/{db}/pre_publish", post(publish::pre_publish))
         .route("/v1/database/{db}/names", get(names::list).post(names::add).put(names::replace))
         .route("/v1/database/{db}/identity", get(database::identity))
         .route("/v1/database/{db}/call/{function}", post(call::call))

@@ -27,9 +27,6 @@ use tower::ServiceExt;
 
 use super::{App, body::Shared};
 
-/// How many connections may be open. One more waits until another has ended.
-const CONNECTIONS_MAX: usize = 16 * 1024;
-
 /// How long a client may take for the head of a request, and how long it may leave a connection idle before.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -52,7 +49,7 @@ pub(crate) async fn serve(
     router: Router,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(app.limits.connections_max));
     let mut connections = JoinSet::new();
     let mut stopped = Box::pin({
         let mut shutdown = shutdown.clone();
