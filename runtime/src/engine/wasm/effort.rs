@@ -20,8 +20,8 @@ const BLOCKS_PER_LOOP: u64 = 64;
 pub(super) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     let mut weight = 0;
     for payload in Parser::new(0).parse_all(bytes) {
-        if let Payload::CodeSectionEntry(body) = payload.map_err(invalid)? {
-            weight += function_weight(&body).map_err(invalid)?;
+        if let Payload::CodeSectionEntry(body) = payload.map_err(|e| invalid(&e))? {
+            weight += function_weight(&body).map_err(|e| invalid(&e))?;
             if weight > WEIGHT_MAX * BLOCKS_PER_LOOP {
                 return Err(LoadError::Invalid(
                     "its functions have too many loops, local variables and nested blocks".to_owned(),
@@ -60,6 +60,6 @@ fn function_weight(body: &FunctionBody<'_>) -> wasmparser::Result<u64> {
     Ok(weight)
 }
 
-fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
+fn invalid(error: &wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Invalid(error.to_string())
 }
