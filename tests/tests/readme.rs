@@ -37,9 +37,11 @@ fn its_commands_print_what_it_says() {
     let mut shell = Command::new("bash");
     shell.arg("-c").arg(&script).current_dir(user.home());
     shell.envs(user.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let binary = user.command(&[]).get_program().to_owned();
-    let folder = std::path::Path::new(&binary).parent().unwrap().to_str().unwrap().to_string();
-    shell.env("PATH", format!("{folder}:{}", std::env::var("PATH").unwrap()));
+    // Wherever the binary is and whatever its file is called, for the reader it is `orrery`.
+    let programs = user.home().join("bin");
+    fs::create_dir(&programs).unwrap();
+    std::os::unix::fs::symlink(user.command(&[]).get_program(), programs.join("orrery")).unwrap();
+    shell.env("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap()));
     shell.env("ORRERY_SERVER", server.url());
     modules::with_wasm_compiler(&shell).status().unwrap();
 

@@ -69,15 +69,27 @@ pub fn eat_memory(ctx: &ReducerContext) {
     }
 }
 
+/// Until the engine's stack is used up.
 #[spacetimedb::reducer]
 pub fn recurse(ctx: &ReducerContext) {
     write(ctx, "recursing");
+    fn deeper(number: u64) -> u64 {
+        let again: fn(u64) -> u64 = std::hint::black_box(deeper);
+        again(number.wrapping_mul(3)).wrapping_add(number)
+    }
+    say(ctx, deeper(1));
+}
+
+/// Until the part of its memory that the compiler uses as a stack is used up.
+#[spacetimedb::reducer]
+pub fn recurse_with_large_frames(ctx: &ReducerContext) {
+    write(ctx, "recursing");
     #[allow(unconditional_recursion)]
-    fn deeper(numbers: [u64; 32]) -> u64 {
+    fn deeper(numbers: [u64; 512]) -> u64 {
         let next = std::hint::black_box(numbers.map(|number| number.wrapping_add(1)));
         deeper(next).wrapping_add(next[7])
     }
-    say(ctx, deeper([0; 32]));
+    say(ctx, deeper([0; 512]));
 }
 
 #[spacetimedb::view(accessor = traces, public)]
