@@ -464,7 +464,11 @@ impl Worker {
 
     fn commit(&mut self) -> Result<(), CallError> {
         match self.writer_mut().commit() {
-            Ok(_) => Ok(()),
+            Ok(commit) => {
+                // Nobody subscribes to changes yet; the next commit can use the memory.
+                self.writer_mut().recycle(commit.changes);
+                Ok(())
+            }
             Err(CommitError::Failed(error)) => Err(self.shared.stop(&error.to_string()).into()),
             Err(error @ CommitError::TooLarge(_)) => {
                 Err(CallError::Broke(Fault::Protocol(error.to_string())))
