@@ -121,6 +121,8 @@ struct Known {
 /// Sends from all connections until the kill strikes.
 fn load(server: &mut Server, owner: &Client, options: &Options, round: u32, random: &mut Random) -> Sent {
     let lifetime = Duration::from_millis(random.below(700));
+    // Enough bytes that checkpoints are written while the kill may strike.
+    let heavy = random.one_in(3);
     let killed = AtomicBool::new(false);
     let mut sent = Sent::default();
     thread::scope(|scope| {
@@ -128,7 +130,7 @@ fn load(server: &mut Server, owner: &Client, options: &Options, round: u32, rand
             .map(|connection| {
                 let first = u64::from(round) << 32 | u64::from(connection) << 24;
                 let (random, killed) = (random.fork(), &killed);
-                scope.spawn(move || send_until_killed(owner, first, random, killed))
+                scope.spawn(move || send_until_killed(owner, first, heavy, random, killed))
             })
             .collect();
         thread::sleep(lifetime);
@@ -143,13 +145,19 @@ fn load(server: &mut Server, owner: &Client, options: &Options, round: u32, rand
     sent
 }
 
-fn send_until_killed(client: &Client, first: u64, mut random: Random, killed: &AtomicBool) -> Sent {
+fn send_until_killed(
+    client: &Client,
+    first: u64,
+    heavy: bool,
+    mut random: Random,
+    killed: &AtomicBool,
+) -> Sent {
     let mut sent = Sent::default();
     let Ok(mut connection) = Connection::open(client.address()) else {
         return sent;
     };
     for operation in first.. {
-        let (reducer, arguments) = choose(operation, &mut random);
+        let (reducer, arguments) = choose(operation, heavy, &mut random);
         let target = format!("/v1/database/{DATABASE}/call/{reducer}");
         let request = client.authorize(Request::new("POST", &target).json(&arguments));
         sent.submitted.push(operation);
@@ -171,10 +179,10 @@ fn send_until_killed(client: &Client, first: u64, mut random: Random, killed: &A
     sent
 }
 
-fn choose(operation: u64, random: &mut Random) -> (&'static str, String) {
+fn choose(operation: u64, heavy: bool, random: &mut Random) -> (&'static str, String) {
     match random.below(10) {
         0 => {
-            let length = if random.one_in(10) { random.below(300_000) } else { random.below(2_000) };
+            let length = if heavy { random.below(2_000_000) } else { random.below(2_000) };
             ("send", format!("[{operation},{length}]"))
         }
         1 => ("fail", format!("[{operation},{},{}]", random.below(1000), random.below(1000))),
