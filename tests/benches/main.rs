@@ -1,22 +1,33 @@
 //! The speed table. Every figure is a median, and has beside it what something bare does with the same work on the
 //! same machine, because machines differ more than designs do.
 //!
-//! `make bench` runs all; `cargo bench -p orrery-tests -- database` one part: `database` or `http`.
+//! `make bench` runs all; `cargo bench -p orrery-tests -- database` one part: `store` (native code on the store
+//! alone), `database` (modules through `Database`) or `http`.
 
 mod database;
 mod http;
+mod store;
 mod table;
 mod zipf;
 
+use std::process::Command;
+
 fn main() {
+    let parts: [(&str, fn()); 3] = [("store", store::run), ("database", database::run), ("http", http::run)];
     // Cargo adds `--bench`.
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let parts: [(&str, fn()); 2] = [("database", database::run), ("http", http::run)];
+    if let [part] = &wanted[..] {
+        let Some((_, run)) = parts.iter().find(|(name, _)| name == part) else {
+            panic!("there is no part `{part}`")
+        };
+        return run();
+    }
     table::print_head();
-    for (name, run) in parts {
-        if wanted.is_empty() || wanted.iter().any(|it| it == name) {
-            run();
-        }
+    for (name, _) in parts {
+        // A process each: what one part has left behind in memory is not the next one's.
+        let this = std::env::current_exe().expect("this program has a path");
+        let status = Command::new(this).arg(name).status().expect("it can be run again");
+        assert!(status.success(), "the part `{name}` failed");
     }
 }
