@@ -131,8 +131,10 @@ impl Inner {
                 _ => {}
             }
         }
-        if !self.record.is_empty() || has_events || !self.schema_undo.is_empty() {
-            self.put_sequences();
+        // Values that only rolled back transactions have had are no reason to write anything.
+        let events_only = self.record.is_empty() && self.schema_undo.is_empty();
+        if !events_only || has_events {
+            self.put_sequences(events_only);
         }
         let durable_change = !self.record.is_empty();
         if durable_change {
@@ -143,17 +145,18 @@ impl Inner {
             self.offset += 1;
             self.journal_bytes += self.record.len() as u64;
         }
-        self.finish(&changes, durable_change);
+        self.finish(&changes, durable_change, events_only);
         Ok(Commit { offset: TxOffset(self.offset), changes, durable_change })
     }
 
-    fn put_sequences(&mut self) {
-        for at in 0..self.ahead.len() {
-            let id = self.ahead[at];
+    /// Appends how far sequences are used up that the journal believes to be less so: all, or those of event tables.
+    fn put_sequences(&mut self, events_only: bool) {
+        for &id in &self.ahead {
             let Some(table) = self.sequence_tables.get(id.0) else { continue };
             let Some(writer) = self.tables.get(table.0) else { continue };
             if let Some(sequence) = writer.sequences.iter().find(|s| s.id() == id)
                 && sequence.is_ahead()
+                && (!events_only || writer.table.spec.kind == TableKind::Event)
             {
                 record::put_sequence(&mut self.record, id, sequence.state.allocated);
             }
@@ -161,7 +164,7 @@ impl Inner {
     }
 
     /// After nothing can go wrong any more.
-    fn finish(&mut self, changes: &ChangeSet, durable_change: bool) {
+    fn finish(&mut self, changes: &ChangeSet, durable_change: bool, events_only: bool) {
         for changes in changes.tables() {
             let table = changes.table();
             let version = match changes.kind() {
@@ -189,9 +192,13 @@ impl Inner {
                 writer.tx.is_altered = false;
             }
         }
-        if durable_change && !self.ahead.is_empty() {
+        if durable_change {
             for id in mem::take(&mut self.ahead) {
-                if let Ok(sequence) = self.sequence_mut(id) {
+                let Some(table) = self.sequence_tables.get(id.0) else { continue };
+                let Some(writer) = self.tables.get_mut(table.0) else { continue };
+                if events_only && writer.table.spec.kind != TableKind::Event {
+                    self.ahead.push(id);
+                } else if let Some(sequence) = writer.sequences.iter_mut().find(|s| s.id() == id) {
                     sequence.journaled = sequence.state.allocated;
                 }
             }

@@ -183,7 +183,9 @@ impl Page {
     #[inline(always)]
     pub(super) fn row(&self, shape: Shape, slot: usize) -> &[u8] {
         match shape.kind {
-            ShapeKind::Fixed { row_len, .. } => &self.data[slot * row_len..][..row_len],
+            ShapeKind::Fixed { row_len, words, .. } => {
+                &self.data[rows_at(words) + slot * row_len..][..row_len]
+            }
             ShapeKind::Varying { .. } => {
                 let slot = self.slot(slot);
                 &self.data[slot.offset..][..slot.len]
@@ -247,7 +249,7 @@ impl Page {
         let slot = match shape.kind {
             ShapeKind::Fixed { row_len, slots, words } => {
                 let slot = self.free_slot(slots, words)?;
-                self.data[slot * row_len..][..row_len].copy_from_slice(row);
+                self.data[rows_at(words) + slot * row_len..][..row_len].copy_from_slice(row);
                 self.set_bit(words, slot, true);
                 self.data[touched_bits(words).start + slot / 8] |= 1 << (slot % 8);
                 // Not beyond words with slots that are only touched: those are free in the next transaction.
@@ -301,8 +303,8 @@ impl Page {
     /// Replaces a live row by one that fits.
     pub(super) fn replace(&mut self, shape: Shape, slot: usize, row: &[u8]) {
         match shape.kind {
-            ShapeKind::Fixed { row_len, .. } => {
-                self.data[slot * row_len..][..row_len].copy_from_slice(row);
+            ShapeKind::Fixed { row_len, words, .. } => {
+                self.data[rows_at(words) + slot * row_len..][..row_len].copy_from_slice(row);
             }
             ShapeKind::Varying { .. } => self.place(slot, row),
         }
@@ -368,7 +370,7 @@ impl Page {
         self.live += 1;
         match shape.kind {
             ShapeKind::Fixed { row_len, words, .. } => {
-                self.data[slot * row_len..][..row_len].copy_from_slice(row);
+                self.data[rows_at(words) + slot * row_len..][..row_len].copy_from_slice(row);
                 self.set_bit(words, slot, true);
             }
             ShapeKind::Varying { .. } => self.place(slot, row),
@@ -384,7 +386,8 @@ impl Page {
                     return None;
                 }
                 let end = self.next_bit(words, start, false).min(slots);
-                Some((start..end, &self.data[start * row_len..end * row_len]))
+                let rows = &self.data[rows_at(words)..];
+                Some((start..end, &rows[start * row_len..end * row_len]))
             }
             ShapeKind::Varying { .. } => {
                 let slots = usize::from(self.slots);
@@ -473,12 +476,17 @@ impl Page {
     }
 }
 
+/// The bits are at the start of the page, beside its head: what a change of one row touches lies together.
 fn live_bits(words: usize) -> Range<usize> {
-    PAGE_BYTES - words * 8..PAGE_BYTES
+    0..words * 8
 }
 
 fn touched_bits(words: usize) -> Range<usize> {
-    PAGE_BYTES - words * 16..PAGE_BYTES - words * 8
+    words * 8..words * 16
+}
+
+fn rows_at(words: usize) -> usize {
+    words * 16
 }
 
 /// Rows that differ in length.

@@ -90,6 +90,21 @@ impl Table {
         }
     }
 
+    /// Makes the indexes find a live row by the keys of other bytes, which it is about to get.
+    pub(super) fn reindex(&mut self, ptr: RowPtr, bytes: &[u8]) {
+        let row = self.heap.row(ptr);
+        for index in &mut self.indexes {
+            if !index.is_same_key(&self.layout, row, bytes) {
+                index.remove(&self.layout, row, ptr);
+                index.insert(&self.layout, bytes, ptr);
+            }
+        }
+        if let Some(set) = &mut self.row_set {
+            set.remove(row, ptr);
+            set.insert(bytes, ptr);
+        }
+    }
+
     pub(super) fn index_at(&self, index: IndexId) -> Option<usize> {
         self.indexes.iter().position(|i| i.spec().id == index)
     }

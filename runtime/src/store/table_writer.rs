@@ -52,6 +52,14 @@ pub(super) struct TableTx {
 struct Undo {
     ptr: RowPtr,
     was: Was,
+    /// Rollback: the indexes have what was there already.
+    is_indexed: bool,
+}
+
+impl Undo {
+    fn new(ptr: RowPtr, was: Was) -> Self {
+        Self { ptr, was, is_indexed: false }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +129,7 @@ impl TableWriter {
         if let Some(set) = &mut table.row_set {
             set.insert(row, ptr);
         }
-        self.tx.undo.push(Undo { ptr, was: Was::Free });
+        self.tx.undo.push(Undo::new(ptr, Was::Free));
         self.tx.has_inserts = true;
         Ok(ptr)
     }
@@ -171,18 +179,12 @@ impl TableWriter {
             return Ok(new);
         }
         let table = Arc::make_mut(&mut self.table);
-        let old = table.heap.row(ptr);
-        for index in &mut table.indexes {
-            if !index.is_same_key(&table.layout, old, row) {
-                index.remove(&table.layout, old, ptr);
-                index.insert(&table.layout, row, ptr);
-            }
-        }
+        table.reindex(ptr, row);
         let tx = &mut self.tx;
         table.heap.replace(ptr, row, stamp, |old| {
             let was = Was::Saved { at: tx.saved.len(), len: old.len() as u32 };
             tx.saved.extend_from_slice(old);
-            tx.undo.push(Undo { ptr, was });
+            tx.undo.push(Undo::new(ptr, was));
         });
         let index = table.indexes[through].spec().id;
         tx.has_mixed_updates |= tx.update_index.is_some_and(|before| before != index);
@@ -195,7 +197,7 @@ impl TableWriter {
         let table = Arc::make_mut(&mut self.table);
         table.unindex(ptr);
         if table.heap.kill(ptr, stamp) {
-            self.tx.undo.push(Undo { ptr, was: Was::Unchanged });
+            self.tx.undo.push(Undo::new(ptr, Was::Unchanged));
         }
         self.tx.has_deletes = true;
     }
@@ -214,7 +216,7 @@ impl TableWriter {
         }
         for ptr in ptrs {
             if table.heap.kill(ptr, stamp) {
-                self.tx.undo.push(Undo { ptr, was: Was::Unchanged });
+                self.tx.undo.push(Undo::new(ptr, Was::Unchanged));
             }
         }
         self.tx.has_deletes = true;
@@ -374,16 +376,23 @@ impl TableWriter {
     pub(super) fn rollback(&mut self, stamp: Stamp) {
         if self.is_touched() {
             let table = Arc::make_mut(&mut self.table);
-            let tx = &self.tx;
+            let tx = &mut self.tx;
             // Changing every index by most of the rows takes longer than building it.
             let is_small = (tx.undo.len() as u64) < table.heap.row_count() / 2 + 64;
             // First everything new goes, to make room in the pages for what was there.
-            for entry in &tx.undo {
+            for entry in &mut tx.undo {
                 let is_live = table.heap.is_live(entry.ptr);
-                if is_live {
-                    if is_small {
-                        table.unindex(entry.ptr);
+                if is_live && is_small {
+                    match entry.was {
+                        Was::Saved { at, len } => {
+                            // Most updates change no key.
+                            table.reindex(entry.ptr, &tx.saved[at..][..len as usize]);
+                            entry.is_indexed = true;
+                        }
+                        Was::Free | Was::Unchanged => table.unindex(entry.ptr),
                     }
+                }
+                if is_live {
                     table.heap.kill(entry.ptr, stamp);
                 }
                 match entry.was {
@@ -403,7 +412,7 @@ impl TableWriter {
                         table.heap.restore(entry.ptr, &tx.saved[at..][..len as usize], stamp);
                     }
                 }
-                if is_small {
+                if is_small && !entry.is_indexed {
                     table.index_row(entry.ptr);
                 }
             }
