@@ -48,9 +48,8 @@ pub(super) fn build(project: &Path) -> Result<PathBuf> {
         .current_dir(project)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut running = cargo.spawn().with_context(|| {
-        format!("{} cannot be run; is Rust installed? See https://rustup.rs", cargo.get_program().display())
-    })?;
+    let running = cargo.spawn().with_context(|| format!("{} cannot be run", cargo.get_program().display()));
+    let mut running = running.context(Hint("is Rust installed? See https://rustup.rs".into()))?;
 
     let mut program = None;
     if let Some(stdout) = running.stdout.take() {

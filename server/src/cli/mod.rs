@@ -35,7 +35,7 @@ use config::Config;
         orrery start                           the server, in one terminal\n  \
         orrery init --lang rust my-app         a new project, in another\n  \
         cd my-app && orrery publish my-app     build it and make it a database\n  \
-        orrery call my-app add '\"Ada\"'         run one of its reducers\n  \
+        orrery call my-app add Ada             run one of its reducers\n  \
         orrery view my-app people              look at one of its views"
 )]
 pub(crate) struct Cli {
