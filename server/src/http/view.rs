@@ -63,12 +63,12 @@ pub(super) async fn view(
         IfNoneMatch::Any => (Vec::new(), true),
     };
     let reply = database.view_once(&caller, &view, &known).await?;
-    // A module that asks who connects may turn one caller away and let another in.
-    let asks_who = |module: &ModuleDef| module.client_connected.is_some();
     let (status, tag, for_caller, rows) = match reply {
-        ViewReply::NotModified(tag) => (StatusCode::NOT_MODIFIED, tag, asks_who(&database.module()), None),
-        ViewReply::Rows { etag, rows, row_type, module, per_caller } => {
-            let for_caller = per_caller || asks_who(&module);
+        ViewReply::NotModified(tag) => {
+            (StatusCode::NOT_MODIFIED, tag, is_for_caller(&database.module(), &view), None)
+        }
+        ViewReply::Rows { etag, rows, row_type, module, per_caller: _ } => {
+            let for_caller = is_for_caller(&module, &view);
             if any {
                 (StatusCode::NOT_MODIFIED, etag, for_caller, None)
             } else {
@@ -102,4 +102,10 @@ pub(super) async fn view(
     headers.insert(header::CACHE_CONTROL, cache);
     headers.insert(header::VARY, vary);
     Ok(response)
+}
+
+/// Whether another caller might get another answer: because the view looks at who asks, or because the module asks
+/// who connects, and may turn one away and let another in.
+fn is_for_caller(module: &ModuleDef, view: &str) -> bool {
+    module.client_connected.is_some() || module.view(view).is_none_or(|view| !view.is_anonymous)
 }
