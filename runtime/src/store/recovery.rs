@@ -46,15 +46,10 @@ fn recover(
     // redb may panic over a file that was changed behind its back.
     let loaded = catch_unwind(AssertUnwindSafe(|| {
         let database = open()?;
-        let mut loader = Loader {
-            inner: Box::new(Inner::new(Journal::new(options.pending_bytes_max), options.clone())),
-            checkpointer: Checkpointer::default(),
-            generation: 0,
-        };
-        loader.load(&database)?;
-        Ok((database, loader))
+        let loaded = load(&database, options)?;
+        Ok((database, loaded))
     }));
-    let (database, Loader { mut inner, checkpointer, .. }) =
+    let (database, (mut inner, checkpointer)) =
         loaded.unwrap_or_else(|panic| Err(OpenError::Corrupted(panic_text(&*panic))))?;
     for writer in inner.tables.values_mut() {
         writer.tx.is_altered = false;
@@ -65,6 +60,18 @@ fn recover(
     }
     inner.journal.start(database, checkpointer, inner.offset)?;
     Ok(Writer(inner))
+}
+
+/// The state that a file holds.
+fn load(database: &Database, options: &StoreOptions) -> Result<(Box<Inner>, Checkpointer), OpenError> {
+    let journal = Journal::new(options.pending_bytes_max);
+    let mut loader = Loader {
+        inner: Box::new(Inner::new(journal, options.clone())),
+        checkpointer: Checkpointer::default(),
+        generation: 0,
+    };
+    loader.load(database)?;
+    Ok((loader.inner, loader.checkpointer))
 }
 
 struct Loader {
@@ -402,3 +409,6 @@ impl TableWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod hostile_tests;

@@ -403,10 +403,7 @@ impl TableWriter {
             }
             for entry in &tx.undo {
                 match entry.was {
-                    Was::Free => {
-                        table.heap.reclaim(&mut self.room, entry.ptr, stamp);
-                        continue;
-                    }
+                    Was::Free => continue,
                     Was::Unchanged => table.heap.revive(entry.ptr, stamp),
                     Was::Saved { at, len } => {
                         table.heap.restore(entry.ptr, &tx.saved[at..][..len as usize], stamp);
@@ -415,6 +412,10 @@ impl TableWriter {
                 if is_small && !entry.is_indexed {
                     table.index_row(entry.ptr);
                 }
+            }
+            // Last, so that no page goes that is empty only for the moment.
+            for entry in tx.undo.iter().filter(|entry| matches!(entry.was, Was::Free)) {
+                table.heap.reclaim(&mut self.room, entry.ptr, stamp);
             }
             if !is_small {
                 table.rebuild_indexes();
