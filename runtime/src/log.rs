@@ -87,7 +87,7 @@ impl ModuleLog {
         if sink.file.write_all(line).is_err() {
             sink.lost_lines += 1;
         }
-        drop(sink);
+        // Still under the lock: who reads the file and then follows sees every line once.
         if self.0.live.receiver_count() > 0 {
             // Fails only when the last follower has just left.
             let _ = self.0.live.send(Bytes::copy_from_slice(line));

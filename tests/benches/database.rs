@@ -55,7 +55,7 @@ impl Bench {
         })
         .expect("wasm runs here");
         let program = Program { kind: ProgramKind::Wasm, bytes: modules::bytes("bench").into() };
-        let file = folder.path().join("store.redb");
+        let file = folder.path().join("database");
         let created = runtime.block_on(Database::create(&host, &file, KEY, program));
         let database = created.expect("the bench module can be published");
         let caller =
@@ -318,7 +318,7 @@ fn beside_a_view() {
 fn reopen() {
     let bench = Bench::new();
     bench.open_accounts(MILLION);
-    let file = bench.folder.path().join("store.redb");
+    let file = bench.folder.path().join("database");
     let Bench { runtime, host, folder: _folder, mut database, .. } = bench;
     let ours = median(3, || {
         runtime.block_on(database.close()).expect("a clean end");
@@ -335,9 +335,9 @@ fn reopen() {
     });
 }
 
-fn read_seconds(file: &Path) -> f64 {
+fn read_seconds(database: &Path) -> f64 {
     let began = Instant::now();
-    black_box(fs::read(file).expect("the file can be read"));
+    black_box(fs::read(database.join("data.redb")).expect("the file can be read"));
     began.elapsed().as_secs_f64()
 }
 
