@@ -106,13 +106,8 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] crate::store::OpenError),
     /// The file belongs to another database or owner than expected.
-    #[error("the file holds database {found:?}, not {expected:?}")]
-    WrongDatabase {
-        /// What was asked for.
-        expected: DatabaseKey,
-        /// What the file says.
-        found: DatabaseKey,
-    },
+    #[error("the file holds database {} of owner {}, not the one asked for", .0.database, .0.owner)]
+    WrongDatabase(Box<DatabaseKey>),
     /// A file or thread cannot be used.
     #[error(transparent)]
     Io(#[from] io::Error),

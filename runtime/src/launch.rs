@@ -87,7 +87,7 @@ fn stored_database(launch: &Launch, jobs: Receiver<Job>) -> Result<Worker, OpenE
     let row = ModuleRow::read(&writer).map_err(OpenError::Damaged)?;
     let row = row.ok_or_else(|| OpenError::Damaged("it holds no program".into()))?;
     if row.key != launch.key {
-        return Err(OpenError::WrongDatabase { expected: launch.key, found: row.key });
+        return Err(OpenError::WrongDatabase(Box::new(row.key)));
     }
     let program = Program { kind: row.kind, bytes: Bytes::from(row.program) };
     let session = Session::new(launch.key.database, log.clone());
@@ -111,7 +111,7 @@ fn start(
     writer: Writer,
     jobs: Receiver<Job>,
 ) -> Result<Worker, String> {
-    let catalog = Arc::new(Catalog::new(Arc::clone(&program.module), &writer)?);
+    let catalog = Arc::new(Catalog::new(&program.module, &writer)?);
     let running = Arc::new(Running::new(0, program, catalog).map_err(|error| error.to_string())?);
     let shared = Arc::new(Shared::new(
         Arc::clone(&launch.host),

@@ -17,7 +17,7 @@ use crate::{
     running::{Running, View},
     session::{CallContext, Session, TablesRead},
     shared::Shared,
-    store::{Snapshot, TxOffset},
+    store::{Snapshot, Table, TxOffset},
     worker::{Job, STACK_BYTES},
 };
 
@@ -77,7 +77,7 @@ impl Reader {
                 continue;
             }
             let offset = snapshot.offset();
-            let result = self.view(&running, &view, snapshot, &caller);
+            let result = self.view(&running, &view, &snapshot, &caller);
             let shared = Arc::clone(&self.shared);
             // What a view shows must not be lost afterwards.
             self.shared.durability.after(offset, move |durable| {
@@ -91,7 +91,7 @@ impl Reader {
         &mut self,
         running: &Arc<Running>,
         view: &View,
-        snapshot: Snapshot,
+        snapshot: &Snapshot,
         caller: &Caller,
     ) -> Result<ViewRows, CallError> {
         self.ensure_instance(running)?;
@@ -130,7 +130,7 @@ impl Reader {
         match outcome {
             Outcome::Done(answer) => {
                 let rows = view.rows(answer)?;
-                Ok(ViewRows { rows, read: with_versions(read, &snapshot) })
+                Ok(ViewRows { rows, read: with_versions(read, snapshot) })
             }
             Outcome::Refused(message) => Err(CallError::Refused(message)),
             Outcome::Broke(fault) => Err(broke(fault)),
@@ -156,7 +156,7 @@ impl Reader {
 fn with_versions(read: TablesRead, snapshot: &Snapshot) -> Vec<(TableId, TxOffset)> {
     let mut read: Vec<_> = read
         .into_iter()
-        .map(|table| (table, snapshot.table(table).map_or_else(TxOffset::default, |table| table.version())))
+        .map(|table| (table, snapshot.table(table).map_or_else(TxOffset::default, Table::version)))
         .collect();
     read.sort_unstable();
     read

@@ -565,7 +565,7 @@ impl Worker {
         let running = change(writer, key, &program)
             .map_err(|error| PublishError::Incompatible(vec![error.to_string()]))
             .and_then(|()| {
-                let catalog = Catalog::new(Arc::clone(&program.module), writer);
+                let catalog = Catalog::new(&program.module, writer);
                 let catalog = Arc::new(catalog.map_err(PublishError::InvalidProgram)?);
                 Running::new(generation, program, catalog)
                     .map_err(|error| PublishError::InvalidProgram(error.to_string()))

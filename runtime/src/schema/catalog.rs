@@ -23,12 +23,12 @@ pub(crate) struct Catalog {
 
 impl Catalog {
     /// Finds the tables of `module` in the store. The error says what the store lacks.
-    pub(crate) fn new(module: Arc<ModuleDef>, writer: &Writer) -> Result<Self, String> {
+    pub(crate) fn new(module: &Arc<ModuleDef>, writer: &Writer) -> Result<Self, String> {
         let mut catalog = Self {
             tables: HashMap::new(),
             indexes: HashMap::new(),
             scheduled: Vec::new(),
-            module: Arc::clone(&module),
+            module: Arc::clone(module),
         };
         for table in SYSTEM_TABLES {
             catalog.tables.insert(table.name.into(), TableId(table.id));
@@ -50,7 +50,7 @@ impl Catalog {
                     .find(|spec| spec.columns == columns && spec.kind == kind)
                     .ok_or_else(|| format!("index `{}` is missing", index.name))?;
                 catalog.indexes.insert(index.name.clone(), stored.id);
-                for alias in index.alias.iter() {
+                if let Some(alias) = &index.alias {
                     catalog.indexes.entry(alias.clone()).or_insert(stored.id);
                 }
             }

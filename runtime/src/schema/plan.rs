@@ -9,6 +9,7 @@ use super::apply::same_set;
 
 /// One thing to do to the data. Places are those in the new definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "steps that take away or change will join those that add")]
 pub(crate) enum Step {
     /// Make a table.
     AddTable(usize),
