@@ -11,13 +11,13 @@ debian_rustc_installed() {
     test -x /usr/bin/rustc && test -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std"
 }
 
-# rustc asks for a linker of this name; Debian's is a link that dangles unless its lld is installed as well.
+# Debian's linker is a link that dangles unless its lld is installed as well; rustup's serves too.
 wasm_linker() {
     command -v rust-lld || find "$(rustc --print sysroot)/lib/rustlib" -name rust-lld -type f | grep -m 1 .
 }
 
 if ! wasm_target_installed; then
-    if ! debian_rustc_installed; then
+    if ! debian_rustc_installed || ! wasm_linker >/dev/null; then
         echo "no compiler for wasm32-unknown-unknown: run 'make setup'" >&2
         exit 1
     fi

@@ -1,6 +1,10 @@
 //! What is still there after a clean stop and after `kill -9`.
 
-use orrery_tests::{Cli, Database, Server, modules};
+use orrery_tests::{
+    Cli, Database, Server,
+    http::{Connection, Request},
+    modules,
+};
 use serde_json::json;
 
 /// Fills a database, ends the server by `end`, starts it again and looks.
@@ -36,6 +40,7 @@ fn check(end: impl Fn(&mut Server)) {
     let rows = ["coin_values", "coin_one", "my_purse", "members", "notes"].map(|view| database.rows(view));
     let (before, items_before) =
         (look(&database), (look(&items), items.rows("items"), items.rows("shelf_one")));
+    let tag = database.view("coin_values").header("etag").expect("a view's answer has a tag").to_string();
     let log = database.owner.logs(&database.name);
     let key = server.anonymous().get("/v1/identity/public-key").text().to_string();
 
@@ -48,6 +53,9 @@ fn check(end: impl Fn(&mut Server)) {
         );
         assert_eq!(look(&database), before);
         assert_eq!((look(&items), items.rows("items"), items.rows("shelf_one")), items_before);
+        // What a client has is still good, too.
+        let again = Request::new("GET", &database.url("/view/coin_values")).header("if-none-match", &tag);
+        database.owner.send(again).expect(304);
         assert_eq!(database.owner.logs(&database.name)[..log.len()], log);
         assert_eq!(server.anonymous().get("/v1/identity/public-key").text(), key);
         deleted.owner.get(&deleted.url("")).expect(404);
@@ -79,8 +87,8 @@ fn after_a_kill() {
 fn a_stopped_server_lets_go_of_its_followers() {
     let mut server = Server::start();
     let database = Database::publish(&server, "conformance");
-    let follow = orrery_tests::http::Request::new("GET", &database.url("/logs?follow=true"));
-    let mut following = orrery_tests::http::Connection::open(server.address()).unwrap();
+    let follow = Request::new("GET", &database.url("/logs?follow=true"));
+    let mut following = Connection::open(server.address()).unwrap();
     following.write(&database.owner.authorize(follow).to_bytes(server.address())).unwrap();
     assert_eq!(following.receive_head().unwrap().status, 200);
     assert!(server.stop().success(), "{}", server.log());
