@@ -5,21 +5,33 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-# Shows a command and runs it.
-run() { printf '\033[2m$ %s\033[0m\n' "$*" >&2; "$@"; }
+# Shows a command as it could be typed.
+show() {
+    printf '\033[2m$'
+    for word in "$@"; do
+        case $word in *[!a-zA-Z0-9_./:-]* | "") word=${word@Q} ;; esac
+        printf ' %s' "$word"
+    done
+    printf '\033[0m\n'
+}
 fail() { printf '\033[1;31mThe demo failed: %s\033[0m\n' "$*" >&2; exit 1; }
 
 step "Building Orrery"
 target=${CARGO_TARGET_DIR:-$PWD/target}
 binary=$target/release/orrery
 cargo build --release --package orrery
-orrery() { run "$binary" "$@"; }
+orrery() { show orrery "$@"; "$binary" "$@"; }
 
 folder=$(mktemp -d)
 server=
+kill_server() {
+    kill -9 "$server" || true
+    # The shell would report it dead at some later moment.
+    wait "$server" 2>/dev/null || true
+}
 cleanup() {
     status=$?
-    if [ -n "$server" ]; then kill -9 "$server" 2>/dev/null || true; fi
+    if [ -n "$server" ]; then kill_server; fi
     if [ "$status" != 0 ] && [ -f "$folder/server.log" ]; then cat "$folder/server.log" >&2; fi
     rm -rf "$folder"
 }
@@ -53,25 +65,29 @@ step "Publishing a Rust module, written with the official spacetimedb crate"
 
 step "Calling its reducers, from the command line and with curl"
 orrery call guestbook sign Ada "Lovely place."
-run curl -sf "$ORRERY_SERVER/v1/database/guestbook/call/sign" \
-    -H 'content-type: application/json' -d '["Grace", "Found a bug, left it in the book."]'
+sign=(curl -sf "$ORRERY_SERVER/v1/database/guestbook/call/sign" -H 'content-type: application/json'
+    -d '["Grace", "Found a bug, left it in the book."]')
+show "${sign[@]}"
+"${sign[@]}"
 if orrery call guestbook sign "" "I have no name"; then fail "an entry without a name was taken"; fi
 
 step "Reading a view with curl"
-view() { run curl -sf "$ORRERY_SERVER/v1/database/guestbook/view/guestbook"; }
-before=$(view)
+view=(curl -sf "$ORRERY_SERVER/v1/database/guestbook/view/guestbook")
+show "${view[@]}"
+before=$("${view[@]}")
 echo "$before"
 case $before in *Ada*Grace*) ;; *) fail "the entries are not there" ;; esac
 
 step "Killing the server with kill -9"
-kill -9 "$server"
-wait "$server" 2>/dev/null || true
+kill_server
+server=
 if curl -s "$ORRERY_SERVER/v1/ping"; then fail "the server is still there"; fi
 ls -l "$folder"/data/databases/*/*.redb
 
 step "Starting it again: the data is there"
 start
-after=$(view)
+show "${view[@]}"
+after=$("${view[@]}")
 echo "$after"
 [ "$before" = "$after" ] || fail "the data is not what it was"
 orrery view guestbook guestbook
