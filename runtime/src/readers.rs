@@ -21,6 +21,10 @@ use crate::{
     worker::{Job, STACK_BYTES},
 };
 
+/// How much these threads stand back when there are more threads than cores: reducers, of which there can be one
+/// at a time, come before views, of which there can be any number. (The unit is that of `nice`.)
+const STAND_BACK: i32 = 5;
+
 /// A view to compute.
 #[derive(Debug)]
 pub(crate) struct ViewJob {
@@ -71,6 +75,7 @@ struct Reader {
 
 impl Reader {
     fn run(mut self) {
+        stand_back();
         while let Ok(job) = self.jobs.recv() {
             let ViewJob { running, view, snapshot, caller, reply } = job;
             if reply.is_closed() {
@@ -151,6 +156,13 @@ impl Reader {
         self.running = Some((Arc::clone(running), instance));
         Ok(())
     }
+}
+
+/// Lowers the priority of this thread. If the system does not let it, views are only less polite.
+fn stand_back() {
+    // On Linux this is about the thread; elsewhere it would be about the whole process.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(STAND_BACK);
 }
 
 fn with_versions(read: TablesRead, snapshot: &Snapshot) -> Vec<(TableId, TxOffset)> {
