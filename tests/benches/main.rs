@@ -2,7 +2,7 @@
 //! same machine, because machines differ more than designs do.
 //!
 //! `make bench` runs all; `cargo bench -p orrery-tests -- database` one part: `store` (native code on the store
-//! alone), `database` (modules through `Database`) or `http`.
+//! alone), `database` (modules through `Database`), `memory` or `http`.
 
 mod database;
 mod http;
@@ -13,7 +13,12 @@ mod zipf;
 use std::process::Command;
 
 fn main() {
-    let parts: [(&str, fn()); 3] = [("store", store::run), ("database", database::run), ("http", http::run)];
+    let parts: [(&str, fn()); 4] = [
+        ("store", store::run),
+        ("database", database::run),
+        ("memory", database::memory),
+        ("http", http::run),
+    ];
     // Cargo adds `--bench`.
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();

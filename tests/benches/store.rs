@@ -92,10 +92,7 @@ fn transfer(writer: &mut Writer, from: u32, to: u32) {
 fn draws(count: u32, exponent: f64) -> Vec<(u32, u32)> {
     let zipf = Zipf::new(count, exponent);
     let mut random = Random::new(7);
-    (0..MILLION)
-        .map(|_| (zipf.draw(&mut random), zipf.draw(&mut random)))
-        .filter(|(from, to)| from != to)
-        .collect()
+    (0..MILLION).map(|_| zipf.draw_pair(&mut random)).collect()
 }
 
 fn transfers(exponent: f64) {

@@ -22,8 +22,18 @@ impl Zipf {
         Self { cumulated }
     }
 
+    /// Two different numbers: a transfer from an account to itself would be no work.
+    pub(crate) fn draw_pair(&self, random: &mut Random) -> (u32, u32) {
+        loop {
+            let (from, to) = (self.draw(random), self.draw(random));
+            if from != to {
+                return (from, to);
+            }
+        }
+    }
+
     /// The next number.
-    pub(crate) fn draw(&self, random: &mut Random) -> u32 {
+    fn draw(&self, random: &mut Random) -> u32 {
         let point = (random.number() >> 11) as f64 / (1u64 << 53) as f64;
         self.cumulated.partition_point(|share| *share <= point) as u32
     }
