@@ -227,12 +227,12 @@ impl Case {
         match kind % 24 {
             0..=7 => {
                 let row = random.row(&spec);
-                self.insert(&spec, at, row);
+                self.insert(&spec, at, &row);
             }
             8 | 9 => {
                 // A row that is there, or was not long ago.
                 if let Some(row) = self.pick(&mut random, &spec) {
-                    self.insert(&spec, at, row);
+                    self.insert(&spec, at, &row);
                 }
             }
             10..=13 => self.update(&spec, at, &mut random),
@@ -293,12 +293,12 @@ impl Case {
         }
     }
 
-    fn insert(&mut self, spec: &TableSpec, at: usize, given: Vec<u8>) {
-        let mut row = given.clone();
+    fn insert(&mut self, spec: &TableSpec, at: usize, given: &[u8]) {
+        let mut row = given.to_vec();
         let outcome = self.writer().insert(spec.id, &mut row);
         match outcome {
             Ok(inserted) => {
-                self.generated(spec, &given, &mut row, inserted.generated_len);
+                self.generated(spec, given, &mut row, inserted.generated_len);
                 assert_eq!(inserted.existed, self.current[&spec.id].contains(&row));
                 if !inserted.existed {
                     assert_eq!(self.conflict(spec, &row, None), None);
@@ -426,7 +426,7 @@ impl Case {
                 assert_eq!((lists[0].len(), lists[1].len()), (inserts.len(), deletes.len()));
                 lists
             });
-            let expected = (!inserted.is_empty() || !deleted.is_empty()).then(|| [inserted, deleted]);
+            let expected = (!inserted.is_empty() || !deleted.is_empty()).then_some([inserted, deleted]);
             let has_changed = expected.is_some();
             assert_eq!(lists, expected, "changes of table {}", spec.id);
             is_durable |= has_changed && spec.kind == TableKind::Durable;
@@ -602,7 +602,7 @@ fn cases(count: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(cases(16))]
 
     #[test]
     fn store_and_model_agree(steps in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u64>()), 1..600)) {

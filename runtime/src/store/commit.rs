@@ -2,9 +2,11 @@
 
 use std::mem;
 
+use orrery_host_abi::TableId;
+
 use super::{
     ChangeSet, CommitError, DurabilityError, TableKind, TxOffset, Writer, checkpoint::CheckpointJob, record,
-    writer::Inner,
+    schema::SchemaUndo, writer::Inner,
 };
 use triomphe::Arc;
 
@@ -163,22 +165,40 @@ impl Inner {
         }
     }
 
+    /// Gives a table that this transaction has changed its new version.
+    fn set_version(&mut self, table: TableId) {
+        let Some(writer) = self.tables.get_mut(table.0) else { return self.versions.set(table, None) };
+        let version = match writer.table.spec.kind {
+            TableKind::Durable => self.offset,
+            TableKind::Ephemeral => {
+                self.passing_version += 1;
+                self.passing_version
+            }
+            // It is empty at every commit.
+            TableKind::Event => 0,
+        };
+        Arc::make_mut(&mut writer.table).version = version;
+        self.versions.set(table, Some(version));
+    }
+
+    fn finish_schema(&mut self) {
+        for undo in mem::take(&mut self.schema_undo) {
+            match undo {
+                SchemaUndo::CreatedTable(table) => self.set_version(table),
+                SchemaUndo::AlteredTable { old } => self.set_version(old.spec.id),
+                SchemaUndo::DroppedTable(writer) => self.set_version(writer.table.spec.id),
+                _ => {}
+            }
+        }
+        for writer in self.tables.values_mut() {
+            writer.tx.is_altered = false;
+        }
+    }
+
     /// After nothing can go wrong any more.
     fn finish(&mut self, changes: &ChangeSet, durable_change: bool, events_only: bool) {
         for changes in changes.tables() {
-            let table = changes.table();
-            let version = match changes.kind() {
-                TableKind::Durable => self.offset,
-                TableKind::Event => continue,
-                TableKind::Ephemeral => {
-                    self.passing_version += 1;
-                    self.passing_version
-                }
-            };
-            if let Some(writer) = self.tables.get_mut(table.0) {
-                Arc::make_mut(&mut writer.table).version = version;
-                self.versions.set(table, Some(version));
-            }
+            self.set_version(changes.table());
         }
         let stamp = self.stamp;
         for table in self.touched.drain(..) {
@@ -187,10 +207,7 @@ impl Inner {
             }
         }
         if !self.schema_undo.is_empty() {
-            self.schema_undo.clear();
-            for writer in self.tables.values_mut() {
-                writer.tx.is_altered = false;
-            }
+            self.finish_schema();
         }
         if durable_change {
             for id in mem::take(&mut self.ahead) {

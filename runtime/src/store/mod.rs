@@ -8,7 +8,7 @@
 //! From the bottom up:
 //!
 //! - `page`, `page_table`, `heap`: rows in pages of 4 KiB, copied only while a snapshot holds them;
-//! - `tree`, `key`, `index`: copy-on-write trees from encoded keys to rows;
+//! - `tree`, `tree_key`, `key`, `index`: copy-on-write trees from encoded keys to rows;
 //! - `table`: both together, as they are at one moment;
 //! - `sequence`, `table_writer`, `schema`, `writer`, `commit`: transactions, with one undo list for each table that
 //!   is also its change set;
@@ -42,6 +42,7 @@ mod spec;
 mod table;
 mod table_writer;
 mod tree;
+mod tree_key;
 mod versions;
 mod writer;
 

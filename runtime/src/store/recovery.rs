@@ -53,8 +53,10 @@ fn recover(
         loaded.unwrap_or_else(|panic| Err(OpenError::Corrupted(panic_text(&*panic))))?;
     for writer in inner.tables.values_mut() {
         writer.tx.is_altered = false;
-        if writer.table.spec.kind == TableKind::Ephemeral {
-            Arc::make_mut(&mut writer.table).version = inner.passing_version;
+        match writer.table.spec.kind {
+            TableKind::Durable => {}
+            TableKind::Ephemeral => Arc::make_mut(&mut writer.table).version = inner.passing_version,
+            TableKind::Event => Arc::make_mut(&mut writer.table).version = 0,
         }
         inner.versions.set(writer.table.spec.id, Some(writer.table.version));
     }
@@ -281,20 +283,24 @@ impl Inner {
     fn replay(&mut self, record: &[u8], offset: u64) -> Result<(), Nonsense> {
         let mut reader = Reader::new(record);
         while !reader.rest().is_empty() {
-            self.replay_section(&mut reader)?;
+            if let Some(table) = self.replay_section(&mut reader)?
+                && let Some(writer) = self.tables.get_mut(table.0)
+            {
+                Arc::make_mut(&mut writer.table).version = offset;
+            }
         }
         self.offset = offset;
         for table in mem::take(&mut self.touched) {
             if let Some(writer) = self.tables.get_mut(table.0) {
                 writer.finish(self.stamp);
-                Arc::make_mut(&mut writer.table).version = offset;
             }
         }
         self.stamp.tx += 1;
         Ok(())
     }
 
-    fn replay_section(&mut self, reader: &mut Reader<'_>) -> Result<(), Nonsense> {
+    /// The table whose rows the section changes, if it does that.
+    fn replay_section(&mut self, reader: &mut Reader<'_>) -> Result<Option<TableId>, Nonsense> {
         match reader.read_u8()? {
             section::ROWS => {
                 let table = TableId(read_id(reader)?);
@@ -305,19 +311,26 @@ impl Inner {
                 }
                 writer.replay_rows(reader, stamp)?;
                 self.touch(table);
+                return Ok(Some(table));
             }
             section::SEQUENCE => {
                 let sequence = SequenceId(read_id(reader)?);
                 let allocated = Decode::decode(reader)?;
                 self.set_allocated(sequence, allocated)?;
             }
-            section::CREATE_TABLE => self.do_create_table(TableSpec::decode(reader)?)?,
+            section::CREATE_TABLE => {
+                let spec = TableSpec::decode(reader)?;
+                let table = spec.id;
+                self.do_create_table(spec)?;
+                return Ok(Some(table));
+            }
             section::DROP_TABLE => drop(self.do_drop_table(TableId(read_id(reader)?))?),
             section::ALTER_TABLE => {
                 let table = TableId(read_id(reader)?);
                 let name = Box::<str>::decode(reader)?;
                 let row_type = Decode::decode(reader)?;
                 self.do_alter_table(table, &name, row_type)?;
+                return Ok(Some(table));
             }
             section::ADD_INDEX => {
                 let table = TableId(read_id(reader)?);
@@ -333,7 +346,7 @@ impl Inner {
             section::DROP_SEQUENCE => drop(self.do_drop_sequence(SequenceId(read_id(reader)?))?),
             _ => return nonsense("an unknown kind of change"),
         }
-        Ok(())
+        Ok(None)
     }
 
     fn set_allocated(&mut self, sequence: SequenceId, allocated: i128) -> Result<(), Nonsense> {

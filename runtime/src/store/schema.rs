@@ -180,7 +180,6 @@ impl Inner {
         for sequence in &spec.sequences {
             self.sequence_tables.insert(sequence.id.0, spec.id);
         }
-        self.versions.set(spec.id, Some(writer.table.version));
         self.tables.insert(spec.id.0, writer);
     }
 
@@ -192,7 +191,6 @@ impl Inner {
         for sequence in &writer.table.spec.sequences {
             self.sequence_tables.remove(sequence.id.0);
         }
-        self.versions.set(table, None);
         Ok(writer)
     }
 

@@ -129,11 +129,12 @@ impl Table {
         self.heap.row_count()
     }
 
-    /// The offset of the last commit that changed its rows, kept across restarts.
+    /// The offset of the last commit that changed its rows or their type, kept across restarts.
     ///
     /// After a crash, a version beyond [`Durability::durable_offset`](super::Durability::durable_offset) may be given
     /// to something else, so it must not be remembered outside before it is durable. For a table that is not durable
-    /// the version is no offset, but a number that differs after each change, and from those before a restart.
+    /// the version is no offset, but a number that differs after each change, and from those before a restart; an
+    /// event table, which is empty at every commit, stays at 0.
     pub fn version(&self) -> TxOffset {
         TxOffset(self.version)
     }

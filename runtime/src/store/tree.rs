@@ -9,104 +9,18 @@
 //! Nodes that shrink are merged with a neighbour once both fit in one with room to spare. Entries that arrive in
 //! order leave full leaves behind.
 
-use std::{cmp::Ordering, mem};
+use std::mem;
 
 use smallvec::SmallVec;
 use triomphe::Arc;
 
-use super::page::RowPtr;
+use super::{page::RowPtr, tree_key::Key};
 
 /// Entries in a leaf. Large leaves make shallow trees and cheap scans, small ones cheap inserts and copies; from
 /// 64 to 128 makes little difference for integers.
 const LEAF_LEN: usize = 64;
 /// Children of an inner node. Such that for integer keys both kinds of node take the same space.
 const INNER_LEN: usize = 38;
-
-/// A key of a [`Tree`].
-pub(super) trait Key: Clone + Default {
-    /// What keys are compared as, so that one can look for a key without making one.
-    type Ref: Ord + ?Sized;
-
-    fn as_key(&self) -> &Self::Ref;
-    fn from_key(key: &Self::Ref) -> Self;
-}
-
-macro_rules! plain_key {
-    ($ty:ty) => {
-        impl Key for $ty {
-            type Ref = $ty;
-
-            #[inline(always)]
-            fn as_key(&self) -> &$ty {
-                self
-            }
-
-            #[inline(always)]
-            fn from_key(key: &$ty) -> $ty {
-                *key
-            }
-        }
-    };
-}
-plain_key!(u64);
-plain_key!(u128);
-plain_key!([u64; 4]);
-
-/// A key of any length: up to 22 bytes lie in the node itself.
-#[derive(Debug, Clone)]
-pub(super) enum BytesKey {
-    Short { len: u8, bytes: [u8; 22] },
-    Long(Arc<[u8]>),
-}
-
-impl Default for BytesKey {
-    fn default() -> Self {
-        Self::Short { len: 0, bytes: [0; 22] }
-    }
-}
-
-impl Key for BytesKey {
-    type Ref = [u8];
-
-    #[inline]
-    fn as_key(&self) -> &[u8] {
-        match self {
-            Self::Short { len, bytes } => &bytes[..usize::from(*len).min(22)],
-            Self::Long(bytes) => bytes,
-        }
-    }
-
-    fn from_key(key: &[u8]) -> Self {
-        let mut bytes = [0; 22];
-        match (bytes.get_mut(..key.len()), u8::try_from(key.len())) {
-            (Some(short), Ok(len)) => {
-                short.copy_from_slice(key);
-                Self::Short { len, bytes }
-            }
-            _ => Self::Long(Arc::from(key)),
-        }
-    }
-}
-
-impl PartialEq for BytesKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_key() == other.as_key()
-    }
-}
-
-impl Eq for BytesKey {}
-
-impl PartialOrd for BytesKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for BytesKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_key().cmp(other.as_key())
-    }
-}
 
 #[derive(Debug, Clone)]
 pub(super) struct Tree<K> {
@@ -163,9 +77,9 @@ impl<K: Key> Tree<K> {
         let mut node = self.root.as_deref()?;
         loop {
             match node {
-                Node::Inner(inner) => node = inner.child(inner.seps().partition_point(|k| k.as_key() <= key)),
+                Node::Inner(inner) => node = inner.child(K::count_up_to(inner.seps(), key)),
                 Node::Leaf(leaf) => {
-                    let at = leaf.keys().partition_point(|k| k.as_key() < key);
+                    let at = K::count_less(leaf.keys(), key);
                     return (leaf.keys().get(at)?.as_key() == key).then(|| leaf.ptrs[at]);
                 }
             }
@@ -350,7 +264,7 @@ impl<K: Key> Leaf<K> {
 
     /// Where the first entry is that is not less than that one.
     fn place(&self, key: &K::Ref, ptr: RowPtr) -> usize {
-        let mut at = self.keys().partition_point(|k| k.as_key() < key);
+        let mut at = K::count_less(self.keys(), key);
         if ptr != RowPtr::FIRST {
             let equal = self.keys()[at..].partition_point(|k| k.as_key() == key);
             at += self.ptrs[at..at + equal].partition_point(|&p| p < ptr);
@@ -444,7 +358,7 @@ impl<K: Key> Inner<K> {
     /// The child in whose bounds that entry is.
     fn place(&self, key: &K::Ref, ptr: RowPtr) -> usize {
         let seps = self.seps();
-        let at = seps.partition_point(|k| k.as_key() < key);
+        let at = K::count_less(seps, key);
         let equal = seps[at..].partition_point(|k| k.as_key() == key);
         at + self.ptrs[1 + at..1 + at + equal].partition_point(|&p| p <= ptr)
     }
@@ -640,82 +554,4 @@ impl<'a, K: Key> Iterator for Entries<'a, K> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn check<K: Key + Ord + std::fmt::Debug>(tree: &Tree<K>, model: &BTreeSet<(K, RowPtr)>) {
-        let entries: Vec<(K, RowPtr)> = tree.iter().map(|(key, ptr)| (key.clone(), ptr)).collect();
-        assert_eq!(entries, model.iter().cloned().collect::<Vec<_>>());
-    }
-
-    /// Random inserts and removals, with clones that must not notice.
-    fn agrees_with_a_set<K: Key + Ord + std::fmt::Debug>(key: impl Fn(u64) -> K) {
-        let mut state = 1_u64;
-        let mut random = move |end: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % end
-        };
-        let mut tree = Tree::default();
-        let mut model = BTreeSet::new();
-        let mut clones = Vec::new();
-        // Growing, shrinking, and around the same size.
-        for (steps, inserts) in [(9000, 8), (9000, 2), (3000, 5), (9000, 0)] {
-            for step in 0..steps {
-                if random(10) < inserts {
-                    let entry = (key(random(3000)), RowPtr(random(4) as u32));
-                    if model.insert(entry.clone()) {
-                        tree.insert(entry.0, entry.1);
-                    }
-                } else if let Some(entry) =
-                    model.range((key(random(3000)), RowPtr::FIRST)..).next().or(model.first()).cloned()
-                {
-                    model.remove(&entry);
-                    assert!(tree.remove(entry.0.as_key(), entry.1));
-                }
-                if step % 1500 == 7 {
-                    clones.push((tree.clone(), model.clone()));
-                    check(&tree, &model);
-                    let (from, to) = (key(random(3000)), key(random(3000)));
-                    let expected = model.iter().filter(|(key, _)| *key > from && *key <= to).count();
-                    let found = tree.range(Edge::Excluded(from.as_key()), Edge::Included(to));
-                    assert_eq!(found.count(), expected);
-                }
-            }
-        }
-        assert!(model.is_empty() && tree.root.is_none());
-        for (tree, model) in &clones {
-            check(tree, model);
-            check(&Tree::from_sorted(model.iter().cloned().collect::<Vec<_>>().into_iter()), model);
-        }
-    }
-
-    #[test]
-    fn trees_of_every_key_agree_with_a_set() {
-        agrees_with_a_set(|n| n);
-        agrees_with_a_set(|n| u128::from(n) << 100);
-        agrees_with_a_set(|n| [n / 100, 7, n % 100, 1]);
-        agrees_with_a_set(|n| {
-            BytesKey::from_key(&b"abcdefghijklmnopqrstuvwxyz"[..(n % 27) as usize].repeat(2))
-        });
-        agrees_with_a_set(|n| BytesKey::from_key(format!("{n}").as_bytes()));
-    }
-
-    #[test]
-    fn keys_in_order_fill_their_leaves() {
-        let mut tree = Tree::default();
-        for key in 0..10_000_u64 {
-            tree.insert(key, RowPtr(key as u32));
-        }
-        fn leaves(node: &Node<u64>) -> usize {
-            match node {
-                Node::Leaf(_) => 1,
-                Node::Inner(inner) => inner.children.iter().flatten().map(|child| leaves(child)).sum(),
-            }
-        }
-        assert_eq!(tree.root.as_deref().map(leaves), Some(10_000_usize.div_ceil(LEAF_LEN)));
-        assert!((0..10_000).all(|key| tree.find(&key) == Some(RowPtr(key as u32))));
-        assert_eq!(tree.find(&10_000), None);
-    }
-}
+mod tests;

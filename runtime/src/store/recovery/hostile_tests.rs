@@ -102,7 +102,7 @@ fn sample() -> Contents {
         kind: TableKind::Durable,
     };
     let row = |id: u32, text: &str| [id.to_bsatn(), text.to_bsatn()].concat();
-    let open = || crate::store::open(&path, &StoreOptions::default()).unwrap();
+    let open = || open(&path, &StoreOptions::default()).unwrap();
     let mut writer = open();
     writer.create_table(spec.clone()).unwrap();
     for id in 1..6 {
