@@ -6,8 +6,8 @@ use orrery_host_abi::{
     AlgebraicType, ColId, Element, IndexId, ProductType, SequenceId, SumType, TableId, Variant,
 };
 use orrery_runtime::store::{
-    self, CommitError, IndexKind, IndexSpec, RangeArgs, SchemaError, SequenceSpec, StoreOptions, Table,
-    TableKind, TableSpec, TxOffset, WriteError, Writer,
+    self, IndexKind, IndexSpec, RangeArgs, SchemaError, SequenceSpec, StoreOptions, Table, TableKind,
+    TableSpec, TxOffset, WriteError, Writer,
 };
 
 const PEOPLE: TableId = TableId(4096);
@@ -317,5 +317,135 @@ fn nonsense_leaves_no_trace() {
     assert_eq!(all(writer.table(PEOPLE).unwrap()), [person(5, "a", 1)]);
     let empty = writer.commit();
     assert!(matches!(empty, Ok(commit) if !commit.durable_change && commit.changes.is_empty()));
-    let _: Option<CommitError> = None;
+}
+
+#[test]
+fn rows_without_content_are_rows() {
+    let mut writer = memory();
+    let spec = TableSpec {
+        row_type: row_type(&[]),
+        indexes: Vec::new(),
+        sequences: Vec::new(),
+        ..people(TableKind::Durable)
+    };
+    writer.create_table(spec).unwrap();
+    assert!(!writer.insert(PEOPLE, &mut []).unwrap().existed);
+    assert!(writer.insert(PEOPLE, &mut []).unwrap().existed);
+    let commit = writer.commit().unwrap();
+    assert_eq!(commit.changes.table(PEOPLE).unwrap().inserts().iter().collect::<Vec<_>>(), [b""]);
+    let table = writer.table(PEOPLE).unwrap();
+    assert_eq!((table.rows().count(), table.chunks().next().unwrap().rows), (1, 1));
+    assert_eq!(writer.delete_rows(PEOPLE, &[0xff; 4]), Ok(1));
+    assert_eq!(writer.table(PEOPLE).unwrap().rows().count(), 0);
+}
+
+#[test]
+fn a_row_type_can_grow() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let sum = |types: &[AlgebraicType]| {
+        AlgebraicType::Sum(SumType {
+            variants: types.iter().map(|ty| Variant { name: None, ty: ty.clone() }).collect(),
+        })
+    };
+    // All rows have the same length at first, and then no longer.
+    let small = row_type(&[AlgebraicType::U32, sum(&[AlgebraicType::U32, AlgebraicType::I32])]);
+    let large = row_type(&[
+        AlgebraicType::U32,
+        sum(&[AlgebraicType::U32, AlgebraicType::I32, AlgebraicType::unit()]),
+    ]);
+    let spec = TableSpec {
+        row_type: small.clone(),
+        indexes: vec![
+            index(BY_ID, &[0], IndexKind::BTree, true),
+            index(BY_AGE, &[1], IndexKind::BTree, false),
+        ],
+        ..people(TableKind::Durable)
+    };
+    let mut writer = store::open(&path, &StoreOptions::default()).unwrap();
+    writer.create_table(spec).unwrap();
+    for id in 1..1000_u32 {
+        let mut row = [&id.to_le_bytes()[..], &[(id % 2) as u8], &id.to_be_bytes()].concat();
+        writer.insert(PEOPLE, &mut row).unwrap();
+    }
+    writer.commit().unwrap();
+    writer.checkpoint();
+    let before = all(writer.table(PEOPLE).unwrap());
+    let ordered = |writer: &Writer| -> Vec<Vec<u8>> {
+        writer.table(PEOPLE).unwrap().index(BY_AGE).unwrap().rows().map(<[u8]>::to_vec).collect()
+    };
+    let order = ordered(&writer);
+    for is_kept in [false, true] {
+        writer.alter_table(PEOPLE, "larger", large.clone()).unwrap();
+        assert_eq!(ordered(&writer), order);
+        writer.insert(PEOPLE, &mut [0xff, 0, 1, 0, 2]).unwrap();
+        writer.delete_point(BY_ID, &7_u32.to_le_bytes()).unwrap();
+        assert_eq!(writer.table(PEOPLE).unwrap().row_count(), 999);
+        if is_kept {
+            let commit = writer.commit().unwrap();
+            assert_eq!(commit.changes.table(PEOPLE).unwrap().inserts().len(), 1);
+        } else {
+            writer.rollback();
+            assert_eq!(all(writer.table(PEOPLE).unwrap()), before);
+            assert_eq!(ordered(&writer), order);
+        }
+    }
+    assert!(matches!(writer.alter_table(PEOPLE, "smaller", small), Err(SchemaError::RowDoesNotFit { .. })));
+    let after = all(writer.table(PEOPLE).unwrap());
+    drop(writer);
+    for _ in 0..3 {
+        let writer = store::open(&path, &StoreOptions::default()).unwrap();
+        assert_eq!(all(writer.table(PEOPLE).unwrap()), after);
+        assert_eq!(&*writer.table(PEOPLE).unwrap().spec().name, "larger");
+        assert_eq!(writer.table(PEOPLE).unwrap().version(), TxOffset(2));
+        writer.close().unwrap();
+    }
+}
+
+#[test]
+fn readers_see_whole_transactions_while_the_writer_goes_on() {
+    let mut writer = memory();
+    let spec = TableSpec { sequences: Vec::new(), ..people(TableKind::Durable) };
+    writer.create_table(spec).unwrap();
+    for id in 0..500 {
+        writer.insert(PEOPLE, &mut person(id, "x", 0)).unwrap();
+    }
+    writer.commit().unwrap();
+    // Every transaction keeps the sum of all ages and the number of rows.
+    let check = |snapshot: store::Snapshot| {
+        let table = snapshot.table(PEOPLE).unwrap();
+        let ages = |rows: &mut dyn Iterator<Item = &[u8]>| -> (usize, i64) {
+            rows.fold((0, 0), |(count, sum), row| (count + 1, sum + i64::from(row[row.len() - 1] as i8)))
+        };
+        for _ in 0..20 {
+            assert_eq!(ages(&mut table.rows()), (500, 0));
+            assert_eq!(ages(&mut table.index(BY_AGE).unwrap().rows()), (500, 0));
+            assert_eq!(ages(&mut table.index(BY_ID).unwrap().rows()), (500, 0));
+        }
+    };
+    std::thread::scope(|scope| {
+        for round in 0..40_u32 {
+            let snapshot = writer.snapshot();
+            scope.spawn(move || check(snapshot));
+            for step in 0..100_u32 {
+                let (a, b) = ((round * 7 + step * 13) % 500, (round + step * 29 + 1) % 500);
+                let find = |writer: &Writer, id: u32| {
+                    let row = writer.table(PEOPLE).unwrap().index(BY_ID).unwrap().find(&id.to_le_bytes());
+                    row.unwrap().unwrap().last().copied().unwrap() as i8
+                };
+                let (age_a, age_b) = (find(&writer, a), find(&writer, b));
+                if a == b || age_a == i8::MIN || age_b == i8::MAX {
+                    continue;
+                }
+                let name = "long name ".repeat((step % 50) as usize);
+                writer.update(PEOPLE, BY_ID, &mut person(a, &name, age_a - 1)).unwrap();
+                writer.update(PEOPLE, BY_ID, &mut person(b, "y", age_b + 1)).unwrap();
+                if step % 9 == 0 {
+                    writer.rollback();
+                } else {
+                    writer.commit().unwrap();
+                }
+            }
+        }
+    });
 }

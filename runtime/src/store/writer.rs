@@ -221,7 +221,7 @@ impl Writer {
         let writer = inner.tables.get_mut(table.0).ok_or(WriteError::NoSuchTable(table))?;
         let mut reader = orrery_host_abi::bsatn::Reader::new(relation);
         let invalid = |error| WriteError::InvalidRow { table, error };
-        let count = reader.read_count().map_err(invalid)?;
+        let count = reader.read_u32().map_err(invalid)?;
         let rows = reader.rest();
         let mut at = 0;
         let mut present = 0;
