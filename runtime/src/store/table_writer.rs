@@ -288,9 +288,14 @@ impl TableWriter {
             return None;
         }
         let inserts_start = changes.bytes.len();
-        changes.bytes.append(&mut scratch.bytes);
+        if changes.bytes.is_empty() {
+            std::mem::swap(&mut changes.bytes, &mut scratch.bytes);
+        } else {
+            changes.bytes.append(&mut scratch.bytes);
+        }
         let delete_ends = ends_start..changes.ends.len();
         changes.ends.append(&mut scratch.ends);
+        scratch.shrink();
         let insert_ends = delete_ends.end..changes.ends.len();
         let list = |bytes, rows, ends| ListEntry {
             bytes,
@@ -467,4 +472,12 @@ impl TableTx {
 pub(super) struct Scratch {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+}
+
+impl Scratch {
+    fn shrink(&mut self) {
+        if self.bytes.capacity() + self.ends.capacity() * size_of::<usize>() > KEPT_BYTES_MAX {
+            *self = Self::default();
+        }
+    }
 }
