@@ -1,7 +1,7 @@
 //! The command line, run as a user would.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -56,6 +56,12 @@ impl Cli {
         let mut command = Command::new(server::binary());
         command.args(arguments).current_dir(self.home());
         command.env("HOME", self.home()).env("ORRERY_CONFIG", self.home().join("config.toml"));
+        // Rust is not installed again for every user.
+        for (variable, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            let here = std::env::var_os(variable).map(PathBuf::from);
+            let usual = || std::env::home_dir().map(|home| home.join(folder));
+            command.envs(here.or_else(usual).map(|folder| (variable, folder)));
+        }
         command
     }
 

@@ -268,6 +268,16 @@ fn logs_can_be_cut_and_followed() {
 }
 
 #[test]
+fn timers_are_logged_when_they_end() {
+    let database = Database::publish(Server::shared(), "conformance");
+    database.call("log_timer", "[]").expect(200);
+    let lines = database.owner.logs(&database.name);
+    let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    let [inner, outer] = messages[..] else { panic!("two timers, {messages:?}") };
+    assert!(inner.contains("inner") && outer.contains("outer"), "{messages:?}");
+}
+
+#[test]
 fn a_reset_drops_the_data() {
     let database = Database::publish(Server::shared(), "publish-v1");
     database.call("add_item", r#"["mine", 1]"#).expect(200);
