@@ -32,8 +32,10 @@ pub struct Call {
     pub connection: Option<ConnectionId>,
     /// The time that the function sees.
     pub timestamp: Timestamp,
-    /// The arguments: BSATN of the product of the parameters.
+    /// The arguments: BSATN of the product of the parameters; for an HTTP handler a BSATN `HttpRequest`.
     pub args: Bytes,
+    /// The body of the request for an HTTP handler. Empty for all other functions.
+    pub body: Bytes,
     /// How long it may take.
     pub time_limit: Duration,
 }
@@ -44,6 +46,13 @@ pub enum Outcome {
     /// It returned. The bytes are what the kind of function gives: nothing for a reducer, a
     /// `ViewResultHeader` and data for a view, the return value for a procedure.
     Done(Vec<u8>),
+    /// An HTTP handler returned.
+    Responded {
+        /// A BSATN `HttpResponse`.
+        head: Vec<u8>,
+        /// The body, raw.
+        body: Vec<u8>,
+    },
     /// The function itself said no, with this message for the caller.
     Refused(String),
     /// It broke. The instance may be spent: see [`Instance::is_spent`].

@@ -109,6 +109,7 @@ impl Reader {
             connection: Some(caller.connection),
             timestamp: Timestamp::now(),
             args: Bytes::new(),
+            body: Bytes::new(),
             time_limit: self.shared.host.config().time_limit,
         };
         let token = Some((caller.connection, Arc::clone(&caller.token_payload)));
@@ -136,6 +137,9 @@ impl Reader {
             Outcome::Done(answer) => {
                 let rows = view.rows(answer)?;
                 Ok(ViewRows { rows, read: with_versions(read, snapshot) })
+            }
+            Outcome::Responded { .. } => {
+                Err(broke(Fault::Protocol("the view answered as an HTTP handler does".into())))
             }
             Outcome::Refused(message) => Err(CallError::Refused(message)),
             Outcome::Broke(fault) => Err(broke(fault)),

@@ -411,6 +411,7 @@ impl Worker {
             connection: caller.map(|caller| caller.connection),
             timestamp: Timestamp::now(),
             args,
+            body: Bytes::new(),
             time_limit: self.shared.host.config().time_limit,
         };
         let context = CallContext {
@@ -433,7 +434,7 @@ impl Worker {
             self.instance = None;
         }
         let error = match outcome {
-            Outcome::Done(_) => {
+            Outcome::Done(_) | Outcome::Responded { .. } => {
                 self.commit()?;
                 self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
                 return Ok(());

@@ -161,6 +161,32 @@ fn a_view_knows_who_asks() {
 }
 
 #[test]
+fn an_http_handler_is_given_two_sources_and_two_sinks() {
+    let wat = module(
+        "(func $answer (param $id i32) (param $time i64) (param $request i32) (param $body i32)
+            (param $response i32) (param $response_body i32) (result i32)
+            (i32.store (i32.const 500) (i32.const 100))
+            (drop (call $bytes_source_read (local.get $body) (i32.const 600) (i32.const 500)))
+            (drop (call $bytes_sink_write (local.get $response_body) (i32.const 600) (i32.const 500)))
+            (i32.store (i32.const 500) (i32.const 100))
+            (drop (call $bytes_source_read (local.get $request) (i32.const 600) (i32.const 500)))
+            (drop (call $bytes_sink_write (local.get $response) (i32.const 600) (i32.const 500)))
+            (local.get $id))
+        (export \"__call_http_handler__\" (func $answer))",
+    );
+    let asked = |id| Call {
+        body: Bytes::from_static(b"the body"),
+        ..call(Function::HttpHandler(id), Bytes::from_static(b"the head"))
+    };
+    let (_, responded, spent) = outcome(&wat, &asked(0));
+    let expected = Outcome::Responded { head: b"the head".to_vec(), body: b"the body".to_vec() };
+    assert_eq!((responded, spent), (expected, false));
+    let (_, unknown, spent) = outcome(&wat, &asked(7));
+    assert!(matches!(&unknown, Outcome::Broke(Fault::Protocol(text)) if text.contains('7')), "{unknown:?}");
+    assert!(spent);
+}
+
+#[test]
 fn a_missing_entry_point_is_named() {
     for (function, name) in [
         (Function::View(0), "__call_view__"),

@@ -51,6 +51,7 @@ fn call(function: Function, args: impl Into<Bytes>) -> Call {
         connection: Some(ConnectionId(u128::from_le_bytes(std::array::from_fn(|n| 0x40 + n as u8)))),
         timestamp: Timestamp(-5),
         args: args.into(),
+        body: Bytes::new(),
         time_limit: LIMIT,
     }
 }

@@ -55,7 +55,8 @@ impl<H: HostCalls + Send + 'static> WasmInstance<H> {
         Self { store, entries, spent: false }
     }
 
-    /// Enters the module. The answer is its code and the sink that it may have written to.
+    /// Enters the module. The answer is its code and the sink that it may have written to. (A handler writes the
+    /// body of its response to the sink after that one.)
     fn enter(&mut self, call: &Call) -> Result<(i32, u32), Failure> {
         let state = self.store.data_mut();
         let args = state.sources.open(call.args.clone()).map_err(|e| Failure::NotCalled(e.to_string()))?;
@@ -80,10 +81,13 @@ impl<H: HostCalls + Send + 'static> WasmInstance<H> {
                 let procedure = exported(&self.entries.procedure, export::PROCEDURE)?;
                 procedure.call(store, (id, s0, s1, s2, s3, c0, c1, time, args, sink))
             }
-            Function::HttpHandler(_) => {
-                exported(&self.entries.http_handler, export::HTTP_HANDLER)?;
-                // A handler takes a request in two parts and gives a response in two; a call has room for one.
-                return Err(Failure::NotCalled("HTTP handlers cannot be called yet".to_owned()));
+            Function::HttpHandler(id) => {
+                let handler = exported(&self.entries.http_handler, export::HTTP_HANDLER)?;
+                let state = store.data_mut();
+                let body =
+                    state.sources.open(call.body.clone()).map_err(|e| Failure::NotCalled(e.to_string()))?;
+                let body_sink = state.sinks.open();
+                handler.call(store, (id, time, args, body, sink, body_sink))
             }
         };
         Ok((code?, sink))
@@ -107,6 +111,9 @@ impl<H: HostCalls + Send + 'static> WasmInstance<H> {
                 Outcome::Done(data)
             }
             (Function::Procedure(_), OK) => Outcome::Done(sinks.take(sink)),
+            (Function::HttpHandler(_), OK) => {
+                Outcome::Responded { head: sinks.take(sink), body: sinks.take(sink + 1) }
+            }
             (Function::View(_) | Function::AnonymousView(_), REFUSED) => {
                 Outcome::Broke(Fault::Protocol("the view failed; the module's log may say why".to_owned()))
             }
