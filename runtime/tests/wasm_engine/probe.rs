@@ -118,7 +118,7 @@ impl Probe {
                 })
             }
             Outcome::Broke(fault) => Err(fault),
-            Outcome::Refused(text) => panic!("the probe never refuses: {text}"),
+            other => panic!("the probe does nothing else: {other:?}"),
         };
         (mock, seen)
     }
