@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use crate::engine::wasm::{WasmConfig, WasmEngine};
+use crate::{
+    engine::wasm::{WasmConfig, WasmEngine},
+    store::StoreOptions,
+};
 
 /// Limits and places for all databases of a server.
 #[derive(Debug, Clone)]
@@ -17,6 +20,9 @@ pub struct HostConfig {
     pub queue_capacity: usize,
     /// How many views of one database run at the same time.
     pub view_instances: usize,
+    /// By how many bytes the journal of a database grows before a checkpoint is written. It takes some seconds to
+    /// open a database with a journal of 64 MiB, the default.
+    pub checkpoint_journal_bytes: u64,
 }
 
 impl Default for HostConfig {
@@ -28,6 +34,7 @@ impl Default for HostConfig {
             time_limit: Duration::from_secs(30),
             queue_capacity: 16 * 1024,
             view_instances: 2,
+            checkpoint_journal_bytes: StoreOptions::default().checkpoint_journal_bytes,
         }
     }
 }
@@ -52,6 +59,14 @@ impl Host {
     /// The limits in force.
     pub fn config(&self) -> &HostConfig {
         &self.config
+    }
+
+    /// How the stores of all databases behave.
+    pub(crate) fn store_options(&self) -> StoreOptions {
+        StoreOptions {
+            checkpoint_journal_bytes: self.config.checkpoint_journal_bytes,
+            ..StoreOptions::default()
+        }
     }
 
     pub(crate) fn wasm(&self) -> &WasmEngine {

@@ -15,7 +15,7 @@ use crate::{
     schema::{self, Catalog, ModuleRow},
     session::Session,
     shared::Shared,
-    store::{self, StoreOptions, Writer},
+    store::{self, Writer},
     worker::{Job, STACK_BYTES, Start, Worker},
 };
 
@@ -67,7 +67,7 @@ fn new_database(launch: &Launch, program: Program, jobs: Receiver<Job>) -> Resul
     let session = Session::new(launch.key.database, log.clone());
     let (program, session) =
         LoadedProgram::load(&launch.host, program, session).map_err(PublishError::InvalidProgram)?;
-    let mut writer = store::open(&launch.path.join(STORE_FILE), &StoreOptions::default())
+    let mut writer = store::open(&launch.path.join(STORE_FILE), &launch.host.store_options())
         .map_err(|error| storage(&error))?;
     schema::initialise(&mut writer, launch.key, program.hash, &program.source, &program.module)
         .map_err(|error| PublishError::InvalidProgram(error.to_string()))?;
@@ -83,7 +83,7 @@ fn stored_database(launch: &Launch, jobs: Receiver<Job>) -> Result<Worker, OpenE
     // The store would make a new file.
     fs::metadata(&file)?;
     let log = ModuleLog::open(&launch.path.join(LOG_FILE))?;
-    let writer = store::open(&file, &StoreOptions::default())?;
+    let writer = store::open(&file, &launch.host.store_options())?;
     let row = ModuleRow::read(&writer).map_err(OpenError::Damaged)?;
     let row = row.ok_or_else(|| OpenError::Damaged("it holds no program".into()))?;
     if row.key != launch.key {

@@ -449,3 +449,36 @@ fn readers_see_whole_transactions_while_the_writer_goes_on() {
         }
     });
 }
+
+#[test]
+fn a_scan_in_pieces_gives_the_rows_of_the_moment_when_it_began() {
+    let mut writer = memory();
+    writer.create_table(people(TableKind::Durable)).unwrap();
+    // Short rows, rows longer than a page, and gaps of several pages.
+    for id in 1..=3000u32 {
+        let name = if id % 500 == 0 { "x".repeat(10_000) } else { "x".repeat((id % 7) as usize) };
+        writer.insert(PEOPLE, &mut person(id, &name, 1)).unwrap();
+    }
+    for id in (1000..2000u32).chain([1, 3000]) {
+        assert_eq!(writer.delete_point(BY_ID, &id.to_le_bytes()).unwrap(), 1);
+    }
+    writer.commit().unwrap();
+    let expected = writer.table(PEOPLE).unwrap().rows().collect::<Vec<_>>().concat();
+    for len in [0, 1, 5000, 32 * 1024, usize::MAX] {
+        let mut scan = writer.table(PEOPLE).unwrap().scan();
+        let (mut scanned, mut piece) = (Vec::new(), Vec::new());
+        let mut id = 100_000 + len.min(100_000) as u32;
+        while scan.fill(len, &mut piece) {
+            assert!(piece.len() > len, "a piece is filled while rows are left");
+            scanned.append(&mut piece);
+            // What is written meanwhile does not show.
+            writer.insert(PEOPLE, &mut person(id, "new", 2)).unwrap();
+            writer.delete_point(BY_ID, &id.to_le_bytes()).unwrap();
+            id += 1;
+        }
+        scanned.append(&mut piece);
+        assert!(!scan.fill(len, &mut piece) && piece.is_empty(), "the end stays the end");
+        assert_eq!(scanned, expected);
+        writer.rollback();
+    }
+}

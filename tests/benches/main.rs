@@ -2,8 +2,9 @@
 //! same machine, because machines differ more than designs do.
 //!
 //! `make bench` runs all; `cargo bench -p orrery-tests -- database` one part: `store` (native code on the store
-//! alone), `database` (modules through `Database`), `memory` or `http`.
+//! alone), `border` (into a module and back), `database` (modules through `Database`), `memory` or `http`.
 
+mod border;
 mod database;
 mod http;
 mod store;
@@ -13,8 +14,9 @@ mod zipf;
 use std::process::Command;
 
 fn main() {
-    let parts: [(&str, fn()); 4] = [
+    let parts: [(&str, fn()); 5] = [
         ("store", store::run),
+        ("border", border::run),
         ("database", database::run),
         ("memory", database::memory),
         ("http", http::run),

@@ -301,6 +301,11 @@ impl HostCalls for Session {
     }
 
     fn datastore_table_scan_bsatn(&mut self, table: TableId) -> Result<IterId, HostError> {
+        if let Data::Read(_) = self.0.data {
+            let scan = self.0.read_table(table)?.scan();
+            return self.0.iters.open_scan(scan);
+        }
+        // What the call writes from here on must not be seen, and is written where the rows are.
         let mut collector = self.0.iters.collector();
         for row in self.0.read_table(table)?.rows() {
             collector.push(row);

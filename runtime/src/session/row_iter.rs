@@ -1,6 +1,11 @@
-//! Row iterators: the rows of a scan, copied when it is opened and handed out in whole chunks.
+//! Row iterators: the rows of a scan, handed out in whole chunks.
+//!
+//! What an index finds is copied when the iterator is opened. A whole table that cannot change meanwhile is read a
+//! chunk at a time instead, however large it is.
 
 use orrery_host_abi::{Advance, Errno, HostError, IterId};
+
+use crate::store::Scan;
 
 /// A chunk ends with the first row that makes it larger than this many bytes.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -21,6 +26,34 @@ struct Rows {
     position: usize,
     /// How many chunks have been handed out.
     chunk: usize,
+    /// Where more rows come from when these have been handed out.
+    rest: Option<Scan>,
+    /// How many bytes it counts for in [`RowIters::open_bytes`].
+    counted: usize,
+}
+
+impl Rows {
+    /// Puts the next chunk in the place of rows that have been handed out. Whether there is one.
+    fn refill(&mut self) -> bool {
+        if self.rest.is_none() {
+            return false;
+        }
+        self.forget();
+        if let Some(scan) = &mut self.rest
+            && !scan.fill(CHUNK_BYTES, &mut self.bytes)
+        {
+            self.rest = None;
+        }
+        !self.bytes.is_empty()
+    }
+
+    /// Forgets the rows but keeps their memory.
+    fn forget(&mut self) {
+        self.bytes.clear();
+        self.chunk_ends.clear();
+        self.position = 0;
+        self.chunk = 0;
+    }
 }
 
 /// Collects the rows of a scan.
@@ -65,8 +98,10 @@ impl RowIters {
 
     /// Opens an iterator over what was collected.
     #[inline]
-    pub(super) fn open(&mut self, collected: Collector) -> Result<IterId, HostError> {
-        self.open_bytes += collected.rows.bytes.len();
+    pub(super) fn open(&mut self, mut collected: Collector) -> Result<IterId, HostError> {
+        let rows = &mut collected.rows;
+        rows.counted = if rows.rest.is_some() { CHUNK_BYTES } else { rows.bytes.len() };
+        self.open_bytes += rows.counted;
         if self.open_bytes > OPEN_BYTES_MAX {
             return Err(HostError::Trap(format!(
                 "the module's open row iterators hold more than {OPEN_BYTES_MAX} bytes"
@@ -83,27 +118,36 @@ impl RowIters {
         Ok(IterId(place + 1))
     }
 
+    /// Opens an iterator over a whole table.
+    pub(super) fn open_scan(&mut self, scan: Scan) -> Result<IterId, HostError> {
+        let mut collector = self.collector();
+        collector.rows.rest = Some(scan);
+        self.open(collector)
+    }
+
     /// See [`orrery_host_abi::HostCalls::row_iter_bsatn_advance`].
     #[inline]
     pub(super) fn advance(&mut self, iter: IterId, buffer: &mut [u8]) -> Result<Advance, HostError> {
         let rows = self.get(iter)?;
-        let room = rows.position.saturating_add(buffer.len());
-        let mut end = rows.position;
-        while end < rows.bytes.len() {
-            let chunk_end = rows.chunk_ends.get(rows.chunk).copied().unwrap_or(rows.bytes.len());
-            if chunk_end > room {
-                if end == rows.position {
-                    return Err(HostError::BufferTooSmall(chunk_end - end));
-                }
-                break;
+        let mut written = 0;
+        // Until the next chunk does not fit, or there is none.
+        let exhausted = loop {
+            if rows.position == rows.bytes.len() && !rows.refill() {
+                break true;
             }
-            end = chunk_end;
+            let end = rows.chunk_ends.get(rows.chunk).copied().unwrap_or(rows.bytes.len());
+            let chunk = &rows.bytes[rows.position..end];
+            let Some(place) = buffer[written..].get_mut(..chunk.len()) else {
+                if written == 0 {
+                    return Err(HostError::BufferTooSmall(chunk.len()));
+                }
+                break false;
+            };
+            place.copy_from_slice(chunk);
+            written += chunk.len();
+            rows.position = end;
             rows.chunk += 1;
-        }
-        let written = end - rows.position;
-        buffer[..written].copy_from_slice(&rows.bytes[rows.position..end]);
-        rows.position = end;
-        let exhausted = end == rows.bytes.len();
+        };
         if exhausted {
             self.close(iter)?;
         }
@@ -115,12 +159,10 @@ impl RowIters {
         self.get(iter)?;
         let place = iter.0 - 1;
         let Some(mut rows) = self.open[place as usize].take() else { return Ok(()) };
-        self.open_bytes -= rows.bytes.len();
+        self.open_bytes -= rows.counted;
         if self.spare.len() < KEPT_BUFFERS && rows.bytes.capacity() <= KEPT_BUFFER_BYTES {
-            rows.bytes.clear();
-            rows.chunk_ends.clear();
-            rows.position = 0;
-            rows.chunk = 0;
+            rows.forget();
+            rows.rest = None;
             self.spare.push(rows);
         }
         self.free.push(place);

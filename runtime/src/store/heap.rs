@@ -318,6 +318,28 @@ impl Heap {
         room.numbers.reverse();
     }
 
+    /// Appends the rows of the pages from `first` on to `out`, by whole pages, until it holds more than `len`
+    /// bytes; the first page that was left out, if any is left.
+    pub(super) fn copy_rows(&self, first: u32, len: usize, out: &mut Vec<u8>) -> Option<u32> {
+        for (number, page) in self.pages.iter_from(first) {
+            if out.len() > len {
+                return Some(number);
+            }
+            match page {
+                PageRef::Small(page) => {
+                    let mut slot = 0;
+                    while let Some((slots, bytes)) = page.run(self.shape, slot) {
+                        out.extend_from_slice(bytes);
+                        slot = slots.end;
+                    }
+                }
+                PageRef::Large(large) if large.is_live => out.extend_from_slice(&large.row),
+                PageRef::Large(_) => {}
+            }
+        }
+        None
+    }
+
     pub(super) fn chunks(&self) -> Chunks<'_> {
         Chunks { shape: self.shape, pages: self.pages.iter(), page: None }
     }

@@ -119,7 +119,13 @@ impl PageTable {
 
     /// All pages by number.
     pub(super) fn iter(&self) -> Pages<'_> {
-        Pages { table: self, leaf: &[], next: 0 }
+        self.iter_from(0)
+    }
+
+    /// The pages with that number and above.
+    pub(super) fn iter_from(&self, first: u32) -> Pages<'_> {
+        let leaf = if first < self.len { self.leaf(first - digit(first, 0) as u32) } else { &[] };
+        Pages { table: self, leaf, next: first }
     }
 
     /// The numbers whose pages may have changed after `epoch`, in order, in groups that lie together, each with

@@ -158,11 +158,13 @@ impl Loader {
         let pages = read.open_table(PAGES).map_err(table_error)?;
         // The newest generation of a page comes last.
         let mut newest: Option<(PageKey, AccessGuard<'_, &[u8]>)> = None;
+        let mut unfinished_pages = 0u64;
         for entry in pages.range::<PageKey>(..).map_err(storage_error)? {
             let (key, value) = entry.map_err(storage_error)?;
             let key @ (table, page, generation) = key.value();
             // Of a checkpoint that was not completed: its number must not be used again for what it left behind.
             self.inner.stamp.epoch = self.inner.stamp.epoch.max(generation.saturating_add(1));
+            unfinished_pages += u64::from(generation > self.generation);
             let is_current = generation <= self.generation
                 && self.inner.tables.get(table).is_some_and(|writer| {
                     writer.table.spec.kind == TableKind::Durable && generation >= writer.table.born
@@ -181,6 +183,12 @@ impl Loader {
         }
         if let Some((key, value)) = newest {
             self.load_page(key, value.value())?;
+        }
+        if unfinished_pages > 0 {
+            tracing::info!(
+                pages = unfinished_pages,
+                "a checkpoint was not finished; the one before it and the journal have everything"
+            );
         }
         Ok(())
     }

@@ -7,7 +7,6 @@ mod imports;
 mod loading;
 mod mock;
 mod probe;
-mod speed;
 
 use std::{sync::LazyLock, time::Duration};
 

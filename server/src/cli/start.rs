@@ -76,6 +76,10 @@ pub(super) struct Start {
     /// How many views of one database may run at the same time
     #[arg(long, default_value_t = 2, value_name = "N")]
     view_instances: usize,
+    /// By how much a database's journal grows before a checkpoint is written: less makes for a quicker start after a
+    /// crash, more for less writing
+    #[arg(long, default_value = "64MiB", value_name = "SIZE")]
+    checkpoint_after: HumanSize,
 }
 
 impl Start {
@@ -102,6 +106,7 @@ impl Start {
             time_limit: self.call_timeout.0,
             queue_capacity: self.queue_capacity.max(1),
             view_instances: self.view_instances.max(1),
+            checkpoint_journal_bytes: self.checkpoint_after.0.max(1),
         })
         .map_err(|reason| anyhow!("modules cannot run on this machine: {reason}"))?;
         let control = open_control(host, &data_dir, self.allow_create.0, &authority)?;

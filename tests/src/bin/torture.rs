@@ -25,6 +25,12 @@ use orrery_tests::{
 };
 
 const DATABASE: &str = "torture";
+/// So small that checkpoints are written all the time, and kills strike in the middle of them.
+const CHECKPOINT_AFTER: &str = "256KiB";
+/// What the server says when it finds a checkpoint that a kill has interrupted.
+const INTERRUPTED: &str = "a checkpoint was not finished";
+/// After so many rounds, none of which has interrupted a checkpoint, the test does not test what it should.
+const ROUNDS_TO_INTERRUPT: u32 = 100;
 
 /// Kills the server under load again and again, and checks that it has forgotten nothing.
 #[derive(Parser)]
@@ -46,7 +52,7 @@ fn main() -> ExitCode {
     let seed = options.seed.unwrap_or(now.as_micros() as u64);
     println!("torture: {} rounds, seed {seed}", options.rounds);
 
-    let mut server = Server::start();
+    let mut server = Server::start_with(&["--checkpoint-after", CHECKPOINT_AFTER]);
     let owner = server.new_client();
     owner.publish(DATABASE, &modules::bytes("torture")).expect(200);
     let mut random = Random::new(seed);
@@ -64,12 +70,17 @@ fn main() -> ExitCode {
             }
         }
     }
+    let interrupted = server.log().matches(INTERRUPTED).count();
     println!(
-        "torture: {} acknowledged operations survived {} kills in {} s",
+        "torture: {} acknowledged operations survived {} kills in {} s; {interrupted} struck during a checkpoint",
         known.acknowledged_count,
         options.rounds,
         began.elapsed().as_secs()
     );
+    if interrupted == 0 && options.rounds >= ROUNDS_TO_INTERRUPT {
+        println!("no kill has struck during a checkpoint: this run says nothing about them");
+        return ExitCode::FAILURE;
+    }
     println!("rounds: {} passed, 0 failed", options.rounds);
     ExitCode::SUCCESS
 }
@@ -122,7 +133,7 @@ struct Known {
 /// Sends from all connections until the kill strikes.
 fn load(server: &mut Server, owner: &Client, options: &Options, round: u32, random: &mut Random) -> Sent {
     let lifetime = Duration::from_millis(random.below(700));
-    // Enough bytes that checkpoints are written while the kill may strike.
+    // Now and then so many bytes that the disk is behind.
     let heavy = random.one_in(3);
     let killed = AtomicBool::new(false);
     let mut sent = Sent::default();
