@@ -603,6 +603,7 @@ mod tests {
             time_limit: Duration::from_secs(1),
             queue_capacity: 1,
             view_instances: 1,
+            ..HostConfig::default()
         };
         let host = Host::new(config).unwrap();
         Control::open(host, dir, may_create, Arc::new(Authority::open(dir).unwrap())).unwrap()
