@@ -1,0 +1,2 @@
+/** What the client SDK and the server SDK have in common. */
+export type Nothing = undefined;
