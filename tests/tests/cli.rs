@@ -38,7 +38,8 @@ impl User {
 fn help_says_where_to_begin() {
     let cli = Cli::new();
     let help = cli.run(&["--help"]).ok();
-    for command in ["start", "init", "publish", "call", "view", "describe", "logs", "list", "delete", "login"]
+    for command in
+        ["start", "init", "build", "publish", "call", "view", "describe", "logs", "list", "delete", "login"]
     {
         assert!(help.contains(command), "{command} is missing:\n{help}");
         let help = cli.run(&[command, "--help"]).ok();

@@ -33,7 +33,7 @@ use config::Config;
     max_term_width = 100,
     after_help = "Begin with:\n  \
         orrery start                           the server, in one terminal\n  \
-        orrery init --lang rust my-app         a new project, in another\n  \
+        orrery init --lang typescript my-app   a new project, in another\n  \
         cd my-app && orrery publish my-app     build it and make it a database\n  \
         orrery call my-app add Ada             run one of its reducers\n  \
         orrery view my-app people              look at one of its views"
@@ -47,6 +47,7 @@ pub(crate) struct Cli {
 enum Command {
     Start(start::Start),
     Init(init::Init),
+    Build(build::Build),
     Publish(publish::Publish),
     Call(call::Call),
     View(view::View),
@@ -64,6 +65,7 @@ impl Cli {
         match self.command {
             Command::Start(command) => command.run(),
             Command::Init(command) => command.run(),
+            Command::Build(command) => command.run(),
             Command::Publish(command) => command.run(),
             Command::Call(command) => command.run(),
             Command::View(command) => command.run(),
@@ -106,6 +108,13 @@ impl ServerArgs {
         login::login_to(client.url())?;
         self.client()
     }
+}
+
+/// The text as words joined by hyphens, as names of databases are; empty if there is no word in it.
+fn hyphenated(text: &str) -> String {
+    let text = text.to_lowercase();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
 }
 
 /// What the user may do about an error: a context of it that is shown after the others.

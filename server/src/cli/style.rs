@@ -29,8 +29,16 @@ pub(super) fn progress(verb: &str, what: impl Display) {
     eprintln!("{} {what}", on_stderr(GOOD, format!("{verb:>12}")));
 }
 
+/// Whether what goes to standard error is coloured.
+pub(super) fn is_stderr_coloured() -> bool {
+    stderr().is_terminal() && is_wanted()
+}
+
 fn paint(style: Style, text: impl Display, is_terminal: bool) -> String {
-    // https://no-color.org
-    let wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if is_terminal && wanted { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_string() }
+    if is_terminal && is_wanted() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_string() }
+}
+
+/// https://no-color.org
+fn is_wanted() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 
-use super::{Hint, publish::check_is_rust_project, style};
+use crate::cli::{Hint, style};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -31,7 +31,6 @@ enum Message {
 /// compiler's messages on standard error. The environment is handed on, so whatever makes cargo work makes this
 /// work.
 pub(super) fn build(project: &Path) -> Result<PathBuf> {
-    check_is_rust_project(project)?;
     style::progress("Building", project.display());
     let manifest = project.join("Cargo.toml").canonicalize()?;
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
