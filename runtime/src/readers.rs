@@ -22,9 +22,9 @@ use crate::{
 };
 
 /// How much these threads stand back when there are more threads than cores: reducers, of which there can be one
-/// at a time, come before views, of which there can be any number. (The unit is that of `nice`: a thread at ten gets a
-/// tenth of what another one gets, so views go on however busy the reducers are.)
-const STAND_BACK: i32 = 10;
+/// at a time, come before views, of which there can be any number. (The unit is that of `nice`: a thread at five gets a
+/// third of what another one gets.) What views that take long do beyond this is in `session/pace.rs`.
+const STAND_BACK: i32 = 5;
 
 /// A view to compute.
 #[derive(Debug)]

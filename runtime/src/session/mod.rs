@@ -3,6 +3,7 @@
 //! One session lives as long as its instance and is moved into each call and back out of it. It holds the
 //! writer during a reducer call, a snapshot during a view call, and neither while a program starts.
 
+mod pace;
 mod row_iter;
 
 use std::{sync::Arc, time::Instant};
@@ -19,6 +20,7 @@ use crate::{
     schema::{Catalog, system_index, system_table},
     store::{IndexRef, KeyError, RangeArgs, Snapshot, Table, WriteError, Writer},
 };
+use pace::Pace;
 use row_iter::RowIters;
 
 /// Schedules must begin within this many milliseconds: what fits into the peer's timer wheel.
@@ -62,8 +64,8 @@ enum Data {
     None,
     /// The open transaction.
     Write(Writer),
-    /// A state of the past.
-    Read(Snapshot),
+    /// A state of the past, and how the view that reads it goes on.
+    Read(Snapshot, Pace),
 }
 
 /// What a call is, as far as its session must know.
@@ -107,7 +109,7 @@ impl Session {
 
     /// Begins a call that may read `snapshot`.
     pub(crate) fn begin_read(&mut self, snapshot: Snapshot, context: CallContext) {
-        self.begin(Data::Read(snapshot), context);
+        self.begin(Data::Read(snapshot, Pace::new()), context);
     }
 
     fn begin(&mut self, data: Data, context: CallContext) {
@@ -127,7 +129,7 @@ impl Session {
         self.end();
         match std::mem::replace(&mut self.0.data, Data::None) {
             Data::Write(writer) => writer,
-            Data::None | Data::Read(_) => unreachable!("a write call was begun"),
+            Data::None | Data::Read(..) => unreachable!("a write call was begun"),
         }
     }
 
@@ -159,7 +161,7 @@ impl State {
         match &self.data {
             Data::None => Err(Errno::NotInTransaction.into()),
             Data::Write(writer) => Ok(writer.table(table).ok_or(Errno::NoSuchTable)?),
-            Data::Read(snapshot) => {
+            Data::Read(snapshot, _) => {
                 note(&mut self.tables_read, table);
                 Ok(snapshot.table(table).ok_or(Errno::NoSuchTable)?)
             }
@@ -172,7 +174,7 @@ impl State {
         let table = match &self.data {
             Data::None => return Err(Errno::NotInTransaction.into()),
             Data::Write(writer) => writer.index_table(index).and_then(|table| writer.table(table)),
-            Data::Read(snapshot) => {
+            Data::Read(snapshot, _) => {
                 let table = snapshot.index_table(index).and_then(|table| snapshot.table(table));
                 if let Some(table) = table {
                     note(&mut self.tables_read, table.id());
@@ -188,7 +190,7 @@ impl State {
     fn writer(&mut self) -> Result<&mut Writer, HostError> {
         match &mut self.data {
             Data::Write(writer) => Ok(writer),
-            Data::Read(_) => Err(Errno::TransactionIsReadOnly.into()),
+            Data::Read(..) => Err(Errno::TransactionIsReadOnly.into()),
             Data::None => Err(Errno::NotInTransaction.into()),
         }
     }
@@ -196,7 +198,7 @@ impl State {
     fn require_transaction(&self) -> Result<(), HostError> {
         match self.data {
             Data::None => Err(Errno::NotInTransaction.into()),
-            Data::Write(_) | Data::Read(_) => Ok(()),
+            Data::Write(_) | Data::Read(..) => Ok(()),
         }
     }
 
@@ -301,7 +303,7 @@ impl HostCalls for Session {
     }
 
     fn datastore_table_scan_bsatn(&mut self, table: TableId) -> Result<IterId, HostError> {
-        if let Data::Read(_) = self.0.data {
+        if let Data::Read(..) = self.0.data {
             let scan = self.0.read_table(table)?.scan();
             return self.0.iters.open_scan(scan);
         }
@@ -378,6 +380,9 @@ impl HostCalls for Session {
     }
 
     fn row_iter_bsatn_advance(&mut self, iter: IterId, buffer: &mut [u8]) -> Result<Advance, HostError> {
+        if let Data::Read(_, pace) = &mut self.0.data {
+            pace.keep();
+        }
         self.0.iters.advance(iter, buffer)
     }
 
