@@ -1,0 +1,1 @@
+export { ScheduleAt } from '../shared/index.ts';

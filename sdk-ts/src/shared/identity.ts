@@ -1,0 +1,56 @@
+import { checkUnsigned, fromHex, toHex, toLittleEndian } from './hex.ts';
+
+/**
+ * Who somebody is: a user, or a database. 256 bits, the same in every session of that user.
+ *
+ * Identities come from the context of a call (`ctx.sender`, `ctx.identity`) or from columns of type `t.identity()`.
+ */
+export class Identity {
+  /** The identity as an unsigned integer. */
+  readonly __identity__: bigint;
+
+  /** @param value the identity as an unsigned integer, or as 64 hexadecimal digits */
+  constructor(value: bigint | string) {
+    if (typeof value === 'string') value = fromHex(value, 64, 'an identity');
+    else checkUnsigned(value, 256, 'an identity');
+    this.__identity__ = value;
+  }
+
+  /** Reads the 64 hexadecimal digits that `toHexString` writes. */
+  static fromString(hex: string): Identity {
+    return new Identity(hex);
+  }
+
+  /** The identity that belongs to nobody. */
+  static zero(): Identity {
+    return new Identity(0n);
+  }
+
+  /** Whether both are the same user or database. */
+  isEqual(other: Identity): boolean {
+    return this.__identity__ === other.__identity__;
+  }
+
+  /** Same as {@link isEqual}. */
+  equals(other: Identity): boolean {
+    return this.isEqual(other);
+  }
+
+  /** 64 hexadecimal digits, as shown in logs and used in URLs. */
+  toHexString(): string {
+    return toHex(this.__identity__, 64);
+  }
+
+  /** 32 bytes, least significant first, as stored. */
+  toUint8Array(): Uint8Array {
+    return toLittleEndian(this.__identity__, 32);
+  }
+
+  toString(): string {
+    return this.toHexString();
+  }
+
+  toJSON(): string {
+    return this.toHexString();
+  }
+}
