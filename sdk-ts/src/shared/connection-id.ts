@@ -1,4 +1,4 @@
-import { checkUnsigned, fromHex, toHex, toLittleEndian } from './hex.ts';
+import { checkBigInt, fromHex, toHex, toLittleEndian } from './integers.ts';
 
 /** One connection of a client. A user with two open tabs has one {@link Identity} and two connections. */
 export class ConnectionId {
@@ -7,8 +7,7 @@ export class ConnectionId {
 
   /** @param value the id as an unsigned integer of 128 bits */
   constructor(value: bigint) {
-    checkUnsigned(value, 128, 'a connection id');
-    this.__connection_id__ = value;
+    this.__connection_id__ = checkBigInt(value, 'a connection id');
   }
 
   /** Reads the 32 hexadecimal digits that `toHexString` writes. */

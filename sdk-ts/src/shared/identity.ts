@@ -1,4 +1,4 @@
-import { checkUnsigned, fromHex, toHex, toLittleEndian } from './hex.ts';
+import { checkBigInt, fromHex, toHex, toLittleEndian } from './integers.ts';
 
 /**
  * Who somebody is: a user, or a database. 256 bits, the same in every session of that user.
@@ -11,9 +11,7 @@ export class Identity {
 
   /** @param value the identity as an unsigned integer, or as 64 hexadecimal digits */
   constructor(value: bigint | string) {
-    if (typeof value === 'string') value = fromHex(value, 64, 'an identity');
-    else checkUnsigned(value, 256, 'an identity');
-    this.__identity__ = value;
+    this.__identity__ = typeof value === 'string' ? fromHex(value, 64, 'an identity') : checkBigInt(value, 'an identity');
   }
 
   /** Reads the 64 hexadecimal digits that `toHexString` writes. */

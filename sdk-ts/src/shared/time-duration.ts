@@ -1,3 +1,5 @@
+import { checkBigInt } from './integers.ts';
+
 const MICROS_PER_MILLIS = 1000n;
 
 /** A span of time in microseconds; negative spans are allowed. */
@@ -9,7 +11,7 @@ export class TimeDuration {
 
   /** @param micros the span in microseconds */
   constructor(micros: bigint) {
-    this.__time_duration_micros__ = micros;
+    this.__time_duration_micros__ = checkBigInt(micros, 'a duration in microseconds');
   }
 
   /** @param millis the span in milliseconds, a whole number */

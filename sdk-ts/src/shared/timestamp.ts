@@ -1,3 +1,4 @@
+import { checkBigInt } from './integers.ts';
 import { TimeDuration } from './time-duration.ts';
 
 const MICROS_PER_MILLIS = 1000n;
@@ -14,7 +15,7 @@ export class Timestamp {
 
   /** @param micros microseconds since the Unix epoch; negative before 1970 */
   constructor(micros: bigint) {
-    this.__timestamp_micros_since_unix_epoch__ = micros;
+    this.__timestamp_micros_since_unix_epoch__ = checkBigInt(micros, 'a time in microseconds');
   }
 
   /** The time on the clock of this machine. In a module prefer `ctx.timestamp`, which is the same on every replay. */

@@ -1,4 +1,4 @@
-import { checkUnsigned, fromHex, toHex } from './hex.ts';
+import { checkBigInt, fromHex, toHex } from './integers.ts';
 import type { Timestamp } from './timestamp.ts';
 
 const LAST_COUNTER = 0x7fff_ffff;
@@ -14,8 +14,7 @@ export class Uuid {
 
   /** @param value the 16 bytes read as one integer, most significant first */
   constructor(value: bigint) {
-    checkUnsigned(value, 128, 'a UUID');
-    this.__uuid__ = value;
+    this.__uuid__ = checkBigInt(value, 'a UUID');
   }
 
   /** Reads the usual text, as in `01890a5d-ac96-774b-bcce-b302099a8057`; hyphens may be left out. */

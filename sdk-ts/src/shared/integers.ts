@@ -27,9 +27,8 @@ export function toLittleEndian(value: bigint, byteCount: number): Uint8Array {
   return bytes;
 }
 
-/** Fails unless `value` is an unsigned integer of at most `bits` bits. */
-export function checkUnsigned(value: bigint, bits: number, what: string): void {
-  if (typeof value !== 'bigint' || BigInt.asUintN(bits, value) !== value) {
-    throw new RangeError(`${what} is an unsigned integer of ${bits} bits, not ${String(value)}`);
-  }
+/** The value itself; fails if it is none of the kind, so that a mistake shows where it was made. */
+export function checkBigInt(value: bigint, what: string): bigint {
+  if (typeof value !== 'bigint') throw new TypeError(`${what} is a bigint, not ${String(value)}`);
+  return value;
 }
