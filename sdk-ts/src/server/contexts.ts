@@ -13,7 +13,7 @@ import type { DbView, ReadonlyDbView, Submodule } from './table-view.ts';
  * The tables of a schema as a type: `ReducerCtx<InferSchema<typeof spacetimedb>>`. There is no such value at run time.
  */
 export interface SchemaType<Entries> {
-  readonly entries: Entries;
+  readonly entryTypes: Entries;
 }
 
 /** The tables behind what `ReducerCtx<…>` and its like were given. */

@@ -257,6 +257,9 @@ function splitArguments(args: any[], restCount: number): { options: any; params:
   checkFunction(rest.at(-1));
   const before = args.slice(0, -restCount);
   if (before.length > 2 || args.length < restCount) throw new TypeError(`${args.length} arguments are too many or few`);
+  if (before.some((argument) => typeof argument !== 'object' || argument === null)) {
+    throw new TypeError('a function is named by its export, or by { name } as the first argument');
+  }
   const [options, params] = before.length === 1 ? (isParams(before[0]) ? [{}, before[0]] : [before[0], {}]) : before;
   return { options: options ?? {}, params: params ?? {}, rest };
 }

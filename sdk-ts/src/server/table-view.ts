@@ -1,5 +1,5 @@
 /** The types of `ctx.db`: what can be done with each table, by its columns and indexes. */
-import type { InferTypeOfRow, RowObj } from '../shared/type-builder.ts';
+import type { InferTypeOfRow, RowInput, RowObj } from '../shared/type-builder.ts';
 import type { Range, RangeBounds } from './range.ts';
 import type { Schema } from './schema.ts';
 import type { TableSchema } from './table.ts';
@@ -17,15 +17,15 @@ export interface ReadonlyTableMethods<Row> {
 }
 
 /** What reducers and transactions can do with a table. */
-export interface TableMethods<Row> extends ReadonlyTableMethods<Row> {
+export interface TableMethods<Row, Input = Row> extends ReadonlyTableMethods<Row> {
   /**
    * Adds a row and returns it, with the numbers that the database has given to columns that count up.
    *
    * @throws errors.UniqueAlreadyExists if another row has the same value in a unique column
    */
-  insert(row: Row): Row;
+  insert(row: Input): Row;
   /** Removes the row that equals `row` in all columns. Returns whether there was one. */
-  delete(row: Row): boolean;
+  delete(row: Input): boolean;
   /** Removes all rows and returns how many there were. */
   clear(): bigint;
 }
@@ -42,13 +42,13 @@ export interface UniqueIndex<Row, Key> extends ReadonlyUniqueIndex<Row, Key> {
 }
 
 /** Looks up, removes or replaces the one row with a primary key. */
-export interface PrimaryKeyIndex<Row, Key> extends UniqueIndex<Row, Key> {
+export interface PrimaryKeyIndex<Row, Key, Input = Row> extends UniqueIndex<Row, Key> {
   /**
    * Replaces the row that has the same primary key as `row`, and returns the new one.
    *
    * @throws errors.NoSuchRow if there is none
    */
-  update(row: Row): Row;
+  update(row: Input): Row;
 }
 
 /** Looks up the rows with a key. */
@@ -93,7 +93,7 @@ type IsUnique<Options> = Options extends { primaryKey: true } | { unique: true }
 /** The index of a column, by what its methods have said; `never` if it has none. */
 type ColumnIndex<Row extends RowObj, Column extends keyof Row, Writable> = OptionsOf<Row[Column]> extends infer Options
   ? Options extends { primaryKey: true }
-    ? Choose<Writable, PrimaryKeyIndex<InferTypeOfRow<Row>, Row[Column]['type']>, ReadonlyUnique<Row, Column>>
+    ? Choose<Writable, PrimaryKeyIndex<InferTypeOfRow<Row>, Row[Column]['type'], RowInput<Row>>, ReadonlyUnique<Row, Column>>
     : Options extends { unique: true }
       ? Choose<Writable, UniqueIndex<InferTypeOfRow<Row>, Row[Column]['type']>, ReadonlyUnique<Row, Column>>
       : Options extends { index: infer Algorithm }
@@ -168,7 +168,7 @@ type NamedIndexes<
 
 /** `ctx.db.<table>` where rows can be changed. */
 export type Table<T> = T extends TableSchema<infer Row, infer Indexes, infer Constraints>
-  ? TableMethods<InferTypeOfRow<Row>> & ColumnIndexes<Row, true> & NamedIndexes<Row, Indexes, Constraints, true>
+  ? TableMethods<InferTypeOfRow<Row>, RowInput<Row>> & ColumnIndexes<Row, true> & NamedIndexes<Row, Indexes, Constraints, true>
   : never;
 
 /** `ctx.db.<table>` in views. */

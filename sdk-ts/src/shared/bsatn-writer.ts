@@ -11,11 +11,14 @@ export class BsatnWriter {
   buffer: ArrayBuffer;
   view: DataView;
   bytes: Uint8Array<ArrayBuffer>;
+  /** The size of the buffer. Asking the buffer itself takes longer than writing a number. */
+  capacity: number;
   /** How many bytes have been written; the next ones go here. */
   offset = 0;
 
   /** @param capacity bytes to begin with */
   constructor(capacity: number) {
+    this.capacity = capacity;
     this.buffer = new ArrayBuffer(capacity);
     this.view = new DataView(this.buffer);
     this.bytes = new Uint8Array(this.buffer);
@@ -24,7 +27,7 @@ export class BsatnWriter {
   /** Makes room for `size` more bytes and returns where they go. `view` may be another one afterwards. */
   reserve(size: number): number {
     const needed = this.offset + size;
-    if (needed > this.buffer.byteLength) this.#grow(needed);
+    if (needed > this.capacity) this.#grow(needed);
     return this.offset;
   }
 
@@ -91,7 +94,8 @@ export class BsatnWriter {
 
   #grow(needed: number): void {
     const old = this.bytes;
-    this.buffer = new ArrayBuffer(Math.max(needed, 2 * old.length));
+    this.capacity = Math.max(needed, 2 * old.length);
+    this.buffer = new ArrayBuffer(this.capacity);
     this.view = new DataView(this.buffer);
     this.bytes = new Uint8Array(this.buffer);
     this.bytes.set(old.subarray(0, this.offset));

@@ -223,7 +223,7 @@ function writeScalar(source: Source, kind: ScalarKind, value: string, at: string
     case 'i8':
     case 'i16':
     case 'i32':
-      return `${declare}if((${v}${runtime.wraps[kind]})!==${v})${fail};d.${method}(${at},${v},true);`;
+      return `${declare}if(typeof ${v}!=='number'||(${v}${runtime.wraps[kind]})!==${v})${fail};d.${method}(${at},${v},true);`;
     case 'f32':
     case 'f64':
       return `${declare}if(typeof ${v}!=='number')${fail};d.${method}(${at},${v},true);`;

@@ -121,6 +121,13 @@ export type Infer<B> = B extends { readonly type: infer T } ? T : B extends RowO
 /** The JavaScript type of the rows with the given columns. */
 export type InferTypeOfRow<Row extends RowObj> = { -readonly [Column in keyof Row]: Row[Column]['type'] };
 
+/** A row to be stored: like {@link InferTypeOfRow}, but columns that may be `undefined` can be left out. */
+export type RowInput<Row extends RowObj> = {
+  -readonly [Column in keyof Row as undefined extends Row[Column]['type'] ? never : Column]: Row[Column]['type'];
+} & {
+  -readonly [Column in keyof Row as undefined extends Row[Column]['type'] ? Column : never]?: Row[Column]['type'];
+};
+
 /** Values of an enum: an object with a tag, and a value unless the variant is `t.unit()`. */
 export type EnumValue<Variants extends MembersObj> = {
   [V in keyof Variants & string]: Variants[V] extends UnitBuilder

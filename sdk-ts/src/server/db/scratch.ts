@@ -26,7 +26,7 @@ export function takeWriter(): BsatnWriter {
 }
 
 export function releaseWriter(writer: BsatnWriter): void {
-  if (writer.buffer.byteLength <= KEPT_BYTES) spareWriter = writer;
+  if (writer.capacity <= KEPT_BYTES) spareWriter = writer;
 }
 
 /** A buffer that the host writes rows into, and the reader that takes them out. */
