@@ -22,7 +22,7 @@ export interface ModuleExport {
 export type ParamsObj = MembersObj;
 
 /** The arguments of a function with the given parameters. */
-export type InferParams<Params extends ParamsObj> = { [P in keyof Params]: Params[P]['type'] };
+export type InferParams<Params extends ParamsObj> = { -readonly [P in keyof Params]: Params[P]['type'] };
 
 /** Options of reducers and procedures. */
 export interface FunctionOptions {
