@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { extractExamples } from './readme.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}.build`;
@@ -12,9 +13,10 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+rmSync(out, { recursive: true, force: true });
+extractExamples(root);
 run('node', ['node_modules/typescript/bin/tsc', '-p', 'test']);
 
-rmSync(out, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
   entryPoints: readdirSync(`${root}test`)
@@ -32,5 +34,7 @@ await build({
   logLevel: 'warning',
 });
 
-const tests = readdirSync(out).map((name) => `${out}/${name}`);
+const tests = readdirSync(out)
+  .filter((name) => name.endsWith('.test.mjs'))
+  .map((name) => `${out}/${name}`);
 run('node', ['--enable-source-maps', '--test', ...process.argv.slice(2), ...tests]);

@@ -135,6 +135,11 @@ const mistakes: [what: string, body: () => unknown, message: RegExp][] = [
     () => table({}, { a: t.u8().primaryKey(), b: t.u8().primaryKey() }),
     /the table has more than one primary key/,
   ],
+  [
+    'a column with two names',
+    () => table({ name: 'person' }, { worldSize: t.u8().name('world_size'), age: t.u8().name('years') }),
+    /call it years instead of age in the table person/,
+  ],
   ['counting up text', () => (t.string() as any).autoInc(), /autoInc\(\) is for integers/],
   ['looking up by a list', () => (t.array(t.u8()) as any).unique(), /unique\(\) cannot be called on a column of type array/],
   ['a default value for a key', () => (t.u8().default(1) as any).primaryKey(), /default value cannot be a primary key/],

@@ -48,8 +48,11 @@ export interface ViewOptions {
 /** What a reducer may return: nothing, or an error for the caller, which is the same as throwing `SenderError`. */
 export type ReducerResult = { tag: 'ok'; value?: unknown } | { tag: 'err'; value: string };
 
+/** Anything but a promise: what would happen later would be lost. */
+type NotPromise = void | null | string | number | bigint | boolean | symbol | (object & { then?: never });
+
 /** A reducer as its author writes it. What it returns is not looked at, unless it is a {@link ReducerResult}. */
-export type ReducerFn<S, Params extends ParamsObj> = (ctx: ReducerCtx<S>, args: InferParams<Params>) => unknown;
+export type ReducerFn<S, Params extends ParamsObj> = (ctx: ReducerCtx<S>, args: InferParams<Params>) => NotPromise;
 
 /** A procedure as its author writes it. */
 export type ProcedureFn<S, Params extends ParamsObj, Returns extends TypeBuilder<any, any>> = (

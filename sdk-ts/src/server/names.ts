@@ -5,3 +5,9 @@ export function pascalCase(name: string): string {
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
 }
+
+/** Whether two names differ in nothing but how their words are put together, as `worldSize` and `world_size`. */
+export function sameWords(a: string, b: string): boolean {
+  const letters = (name: string) => name.replace(/[^\p{L}\p{N}]/gu, '').toLowerCase();
+  return letters(a) === letters(b);
+}

@@ -1,4 +1,4 @@
-/// <reference path="./spacetime-sys.d.ts" />
+/// <reference path="./spacetime-sys.d.ts" preserve="true" />
 /** The host's functions under one roof. Named one by one, so that bundlers bind calls to them directly. */
 export {
   console_log,

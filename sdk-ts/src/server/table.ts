@@ -2,7 +2,7 @@ import { writerOf } from '../shared/codec.ts';
 import { MembersType } from '../shared/type-builder.ts';
 import type { IndexAlgorithm, RowBuilder, RowObj, RuntimeColumnOptions } from '../shared/type-builder.ts';
 import type { ProductType, ValueType } from '../shared/value-type.ts';
-import { pascalCase } from './names.ts';
+import { pascalCase, sameWords } from './names.ts';
 import { releaseWriter, takeWriter } from './db/scratch.ts';
 
 /** An index over the columns of a table, in the options of the table. */
@@ -129,6 +129,13 @@ export class TableSchema<
   #checkColumns(): void {
     if (this.columns.filter((column) => column.options.primaryKey).length > 1) {
       throw new TypeError(`${this.#label} has more than one primary key`);
+    }
+    for (const { name, options } of this.columns) {
+      if (options.name !== undefined && !sameWords(name, options.name)) {
+        throw new TypeError(
+          `a column is named by its key: call it ${options.name} instead of ${name} in ${this.#label}`,
+        );
+      }
     }
   }
 

@@ -76,7 +76,7 @@ export const t = {
   unit: () => build<UnitBuilder>({ kind: 'product', name: undefined, fields: [] }),
 
   /** Bytes, as a `Uint8Array`. */
-  byteArray: () => build<TypeBuilder<Uint8Array>>({ kind: 'array', element: { kind: 'u8' } }),
+  byteArray: (): TypeBuilder<Uint8Array> => build({ kind: 'array', element: { kind: 'u8' } }),
 
   /**
    * Any number of values of one type.

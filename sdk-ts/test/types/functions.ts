@@ -27,6 +27,24 @@ export const namedParam = spacetimedb.reducer({ name: t.string() }, (_ctx, { nam
 export const tick = spacetimedb.reducer({ onSchedule: timer }, { arg: timer.rowType }, (_ctx, { arg }) => {
   expect<Equal<typeof arg, { id: bigint; at: ScheduleAt }>>();
 });
+export const anything = [
+  spacetimedb.reducer((ctx) => ctx.db.person.count()),
+  spacetimedb.reducer((ctx) => ctx.db.person.iter()),
+  spacetimedb.reducer((ctx) => ctx.db.person.id.find(1n)),
+  spacetimedb.reducer(() => [1, 2]),
+  spacetimedb.reducer(() => () => {}),
+  spacetimedb.reducer(() => ({ tag: 'err', value: 'no' })),
+  spacetimedb.reducer(() => undefined),
+  spacetimedb.reducer((_ctx): never => {
+    throw new Error();
+  }),
+  spacetimedb.reducer(() => ({}) as any),
+  spacetimedb.reducer(() => ({}) as unknown as { a?: number }),
+];
+// @ts-expect-error reducers are not async
+spacetimedb.reducer(async () => {});
+// @ts-expect-error reducers are not async
+spacetimedb.reducer({ id: t.u64() }, async (ctx) => ctx.db.person.count());
 // @ts-expect-error parameters are made by t
 spacetimedb.reducer({ id: 'u64' }, () => {});
 // @ts-expect-error a schedule belongs to a table
