@@ -38,11 +38,16 @@ const SPECIAL: Record<string, ScalarKind> = {
 function toValueType(type: Type): ValueType {
   if (typeof type === 'string') return { kind: type.toLowerCase() } as ValueType;
   if ('array' in type) return { kind: 'array', element: toValueType(type.array) };
-  const members = (list: readonly Member[]) => list.map(({ name, type }) => ({ name: name!, type: toValueType(type) }));
+  const members = (list: readonly Member[]) =>
+    list.map(({ name, type }) => ({ name: name!, type: toValueType(type) }));
   if ('product' in type) {
     const special = SPECIAL[type.product[0]?.name ?? ''];
     if (special !== undefined) return { kind: special };
-    return { kind: 'product', name: type.product.length === 0 ? undefined : 'Some', fields: members(type.product) };
+    return {
+      kind: 'product',
+      name: type.product.length === 0 ? undefined : 'Some',
+      fields: members(type.product),
+    };
   }
   if ('ref' in type) throw new Error('no type here refers to another one');
   const variants = members(type.sum);
@@ -131,7 +136,12 @@ test('text of every length and alphabet survives', () => {
 });
 
 test('members may have any name', () => {
-  const { valueType } = t.object('Odd', { __proto__x: t.u8(), 'a-b': t.u8(), ['__proto__']: t.u8(), 'quote"': t.u8() });
+  const { valueType } = t.object('Odd', {
+    __proto__x: t.u8(),
+    'a-b': t.u8(),
+    ['__proto__']: t.u8(),
+    'quote"': t.u8(),
+  });
   const value = decode(valueType, '01020304');
   assert.deepEqual(Object.entries(value), [
     ['__proto__x', 1],
@@ -175,9 +185,17 @@ const wrong: [type: TypeBuilder<any, any>, value: unknown, message: RegExp][] = 
   [t.array(t.u8()), [1, 256], /an array is not an array of bytes/],
   [t.array(t.u16()), 5, /5 is not an array/],
   [t.array(t.u16()), [1, 'x'], /"x" is not a u16/],
-  [t.object('P', { x: t.u8(), q: t.object('Q', { y: t.string() }) }), { x: 1, q: { y: 2 } }, /: q\.y: 2 is not a string$/],
+  [
+    t.object('P', { x: t.u8(), q: t.object('Q', { y: t.string() }) }),
+    { x: 1, q: { y: 2 } },
+    /: q\.y: 2 is not a string$/,
+  ],
   [t.object('P', { x: t.u8() }), null, /null is not an object/],
-  [t.object('P', { x: t.u8(), q: t.object('Q', { y: t.u8() }) }), { x: 1 }, /: q: undefined is not an object$/],
+  [
+    t.object('P', { x: t.u8(), q: t.object('Q', { y: t.u8() }) }),
+    { x: 1 },
+    /: q: undefined is not an object$/,
+  ],
   [t.enum('E', ['A', 'B']), { tag: 'C' }, /\{ tag: "C" \} is not tagged as one of A, B/],
   [t.enum('E', ['A', 'B']), 'A', /"A" is not tagged as one of A, B/],
   [t.result(t.u8(), t.string()), {}, /is not \{ ok \} or \{ err \}/],

@@ -58,7 +58,10 @@ test('values look like in the code that makes them', () => {
   assert.equal(shown(new Date(0)), '1970-01-01T00:00:00.000Z');
   assert.equal(shown({ at: new Timestamp(0n) }), '{ at: 1970-01-01T00:00:00.000000Z }');
   assert.equal(shown(new Identity(255n)), 'ff'.padStart(64, '0'));
-  assert.equal(shown(() => {}), '[function anonymous]');
+  assert.equal(
+    shown(() => {}),
+    '[function anonymous]',
+  );
   assert.equal(shown(Symbol('s')), 'Symbol(s)');
   assert.match(shown(new Error('oops', { cause: 'why' })), /^Error: oops\n.*caused by "why"$/s);
   const circle: { self?: unknown } = {};

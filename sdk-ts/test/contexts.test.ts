@@ -23,7 +23,9 @@ test('a reducer knows who called, from where and when', () => {
 test('random numbers depend on the time of the call alone', () => {
   const { run } = newBank();
   const roll = (micros: bigint) =>
-    run((ctx) => [ctx.random(), ctx.random.integerInRange(1, 6), [...ctx.random.fill(new Uint8Array(5))]], { micros });
+    run((ctx) => [ctx.random(), ctx.random.integerInRange(1, 6), [...ctx.random.fill(new Uint8Array(5))]], {
+      micros,
+    });
   assert.deepEqual(roll(5n), roll(5n));
   assert.notEqual(JSON.stringify(roll(5n)), JSON.stringify(roll(6n)));
 });
@@ -35,7 +37,10 @@ test('UUIDs are random, or sort in the order in which they were made', () => {
     assert.equal(new Set(random.map(String)).size, 100);
     assert.ok(random.every((uuid) => uuid.getVersion() === 'V4'));
     const ordered = Array.from({ length: 100 }, () => ctx.newUuidV7());
-    assert.deepEqual(ordered, ordered.toSorted((a, b) => a.compareTo(b)));
+    assert.deepEqual(
+      ordered,
+      ordered.toSorted((a, b) => a.compareTo(b)),
+    );
     assert.ok(ordered.every((uuid) => uuid.getVersion() === 'V7'));
     assert.equal(String(ordered[0]).slice(0, 13), '018bcfe5-6800');
   }, caller);
@@ -98,7 +103,10 @@ test('a reducer refuses a call by throwing a SenderError, or by returning an err
     error.message === message;
   assert.throws(() => db.call('refuse'), isSenderError('not you'));
   assert.throws(() => db.call('answerError'), isSenderError('not today'));
-  assert.throws(() => db.call('bug'), (error: unknown) => !(error instanceof SenderError));
+  assert.throws(
+    () => db.call('bug'),
+    (error: unknown) => !(error instanceof SenderError),
+  );
   assert.deepEqual(db.rows('log'), []);
 });
 
@@ -118,14 +126,23 @@ test('a reducer can call another one as a function', () => {
 test('functions that return promises are told that they cannot', () => {
   const db = new Database(failing);
   assert.throws(() => db.call('later'), /the reducer later has returned a promise/);
-  assert.throws(() => db.callProcedure('laterProcedure'), /the procedure laterProcedure has returned a promise/);
-  assert.throws(() => db.callProcedure('laterTransaction'), /the function given to withTx has returned a promise/);
+  assert.throws(
+    () => db.callProcedure('laterProcedure'),
+    /the procedure laterProcedure has returned a promise/,
+  );
+  assert.throws(
+    () => db.callProcedure('laterTransaction'),
+    /the function given to withTx has returned a promise/,
+  );
   assert.equal(db.host.isInTransaction, false);
 });
 
 test('stacks end at the function that the host knows', () => {
   const db = new Database(failing);
-  assert.throws(() => db.call('bug'), (error: any) => /__spacetimedb_end_short_backtrace/.test(error.stack));
+  assert.throws(
+    () => db.call('bug'),
+    (error: any) => /__spacetimedb_end_short_backtrace/.test(error.stack),
+  );
 });
 
 test('classes for errors are chosen by code', () => {

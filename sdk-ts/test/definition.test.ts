@@ -75,7 +75,10 @@ test('tables can be declared with columns alone', () => {
   const plain = schema({ points: table({}, { x: t.i32(), y: t.i32() }) });
   const { tables, types } = new Database({ default: plain }).definition;
   assert.equal(tables[0]!.isPublic, false);
-  assert.deepEqual(types.map((type) => type.name), ['Points']);
+  assert.deepEqual(
+    types.map((type) => type.name),
+    ['Points'],
+  );
 });
 
 test('two indexes that differ in their accessors only are one in the database', () => {
@@ -118,8 +121,16 @@ test('types of the same name are one if they are the same, and an error if not',
 
 /** What is wrong with a module, by what it does. */
 const mistakes: [what: string, body: () => unknown, message: RegExp][] = [
-  ['something else in place of a table', () => schema({ person: {} as any }), /person is neither a table nor a module/],
-  ['a table in place of an object of tables', () => schema(table({}, { x: t.u8() }) as any), /one object of tables/],
+  [
+    'something else in place of a table',
+    () => schema({ person: {} as any }),
+    /person is neither a table nor a module/,
+  ],
+  [
+    'a table in place of an object of tables',
+    () => schema(table({}, { x: t.u8() }) as any),
+    /one object of tables/,
+  ],
   [
     'a default import of a module',
     () => schema({ lib: schema({}) as any }),
@@ -127,7 +138,8 @@ const mistakes: [what: string, body: () => unknown, message: RegExp][] = [
   ],
   [
     'an index over a column that is not there',
-    () => table({ name: 'person', indexes: [{ accessor: 'x', columns: ['nmae' as any] }] }, { name: t.string() }),
+    () =>
+      table({ name: 'person', indexes: [{ accessor: 'x', columns: ['nmae' as any] }] }, { name: t.string() }),
     /the table person has no column nmae/,
   ],
   [
@@ -141,8 +153,16 @@ const mistakes: [what: string, body: () => unknown, message: RegExp][] = [
     /call it years instead of age in the table person/,
   ],
   ['counting up text', () => (t.string() as any).autoInc(), /autoInc\(\) is for integers/],
-  ['looking up by a list', () => (t.array(t.u8()) as any).unique(), /unique\(\) cannot be called on a column of type array/],
-  ['a default value for a key', () => (t.u8().default(1) as any).primaryKey(), /default value cannot be a primary key/],
+  [
+    'looking up by a list',
+    () => (t.array(t.u8()) as any).unique(),
+    /unique\(\) cannot be called on a column of type array/,
+  ],
+  [
+    'a default value for a key',
+    () => (t.u8().default(1) as any).primaryKey(),
+    /default value cannot be a primary key/,
+  ],
   [
     'a default value of another type',
     () => new Database({ default: schema({ a: table({}, { x: t.u8().default(300) }) }) }),
@@ -163,16 +183,27 @@ const mistakes: [what: string, body: () => unknown, message: RegExp][] = [
     () => (schema({}) as any).reducer('add', { x: t.u8() }, () => {}),
     /a function is named by its export/,
   ],
-  ['no function', () => (schema({}) as any).reducer({ x: t.u8() }), /the last argument is the function to run/],
+  [
+    'no function',
+    () => (schema({}) as any).reducer({ x: t.u8() }),
+    /the last argument is the function to run/,
+  ],
   [
     'a view of numbers',
     () => {
       const module = schema({});
-      return new Database({ default: module, v: module.view({ public: true }, t.array(t.u8()) as any, () => []) });
+      return new Database({
+        default: module,
+        v: module.view({ public: true }, t.array(t.u8()) as any, () => []),
+      });
     },
     /the view v returns no rows/,
   ],
-  ['a view of one row', () => schema({}).view({ public: true }, t.u8() as any, () => [] as any), /a view returns t.array/],
+  [
+    'a view of one row',
+    () => schema({}).view({ public: true }, t.u8() as any, () => [] as any),
+    /a view returns t.array/,
+  ],
   [
     'an object without a name',
     () => {
@@ -196,7 +227,10 @@ const mistakes: [what: string, body: () => unknown, message: RegExp][] = [
     () => {
       const timer = table({}, { id: t.u64().primaryKey() });
       const module = schema({ timer });
-      return new Database({ default: module, a: module.reducer({ onSchedule: timer }, { arg: timer.rowType }, () => {}) });
+      return new Database({
+        default: module,
+        a: module.reducer({ onSchedule: timer }, { arg: timer.rowType }, () => {}),
+      });
     },
     /the table timer schedules a, but has no column of type t.scheduleAt/,
   ],

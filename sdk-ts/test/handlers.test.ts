@@ -68,10 +68,22 @@ test('a handler answers status, headers and body', () => {
     const { status, headers, body: text } = send(db, {});
     return [status, [...headers], text];
   };
-  assert.deepEqual(answers(() => new SyncResponse('ok')), [200, [], 'ok']);
-  assert.deepEqual(answers(() => new SyncResponse()), [200, [], '']);
-  assert.deepEqual(answers(() => new SyncResponse(null, { status: 404 })), [404, [], '']);
-  assert.deepEqual(answers(() => new SyncResponse(new TextEncoder().encode('bytes'))), [200, [], 'bytes']);
+  assert.deepEqual(
+    answers(() => new SyncResponse('ok')),
+    [200, [], 'ok'],
+  );
+  assert.deepEqual(
+    answers(() => new SyncResponse()),
+    [200, [], ''],
+  );
+  assert.deepEqual(
+    answers(() => new SyncResponse(null, { status: 404 })),
+    [404, [], ''],
+  );
+  assert.deepEqual(
+    answers(() => new SyncResponse(new TextEncoder().encode('bytes'))),
+    [200, [], 'bytes'],
+  );
   const headers = [
     ['B', '2'],
     ['a', '1'],
@@ -79,16 +91,19 @@ test('a handler answers status, headers and body', () => {
     ['set-cookie', 'x'],
     ['Set-Cookie', 'y'],
   ] as const;
-  assert.deepEqual(answers(() => new SyncResponse('', { status: 201, headers })), [
-    201,
+  assert.deepEqual(
+    answers(() => new SyncResponse('', { status: 201, headers })),
     [
-      ['a', '1, 3'],
-      ['b', '2'],
-      ['set-cookie', 'x'],
-      ['set-cookie', 'y'],
+      201,
+      [
+        ['a', '1, 3'],
+        ['b', '2'],
+        ['set-cookie', 'x'],
+        ['set-cookie', 'y'],
+      ],
+      '',
     ],
-    '',
-  ]);
+  );
   assert.throws(() => new SyncResponse('', { status: 5 }), /5 is no status/);
   assert.throws(() => new SyncResponse(5 as any), /a body is a string/);
 });
@@ -156,7 +171,10 @@ test('mistakes in routes are told', () => {
   assert.throws(() => new Router().any('/a', handler).get('/a', handler), /two routes for GET \/a/);
   const hidden = module.httpHandler(() => new SyncResponse());
   const router = module.httpRouter(new Router().get('/', hidden));
-  assert.throws(() => new Database({ ...functions, router }), /a route leads to a handler that is not exported/);
+  assert.throws(
+    () => new Database({ ...functions, router }),
+    /a route leads to a handler that is not exported/,
+  );
 });
 
 test('headers are the same in capitals and small letters', () => {
@@ -190,5 +208,8 @@ test('requests are written in the order of the contract', () => {
   });
   assert.equal(toHex(head), `02${'01000000'}${'0100000061'}${'0100000062'}01${'010000002f'}02`);
   const request = new Request('/x', { method: 'put', body: 'b', headers: { a: 'b' } });
-  assert.deepEqual([request.method, request.uri, request.text(), request.headers.get('A')], ['PUT', '/x', 'b', 'b']);
+  assert.deepEqual(
+    [request.method, request.uri, request.text(), request.headers.get('A')],
+    ['PUT', '/x', 'b', 'b'],
+  );
 });

@@ -22,7 +22,9 @@ const functions = {
   point: module.procedure({ x: t.i32() }, Point, (_ctx, { x }) => ({ x, label: 'here' })),
   nothing: module.procedure(t.unit(), () => {}),
   nothingEither: module.procedure(t.unit(), () => ({})),
-  maybe: module.procedure({ yes: t.bool() }, t.option(t.string()), (_ctx, { yes }) => (yes ? 'yes' : undefined)),
+  maybe: module.procedure({ yes: t.bool() }, t.option(t.string()), (_ctx, { yes }) =>
+    yes ? 'yes' : undefined,
+  ),
   wrong: module.procedure(t.u8(), () => 300),
   run: module.procedure(t.string(), (ctx) => body(ctx)),
   calls: module.procedure(t.u64(), (ctx) => add(ctx, { left: 1, right: 2 })),
@@ -42,13 +44,15 @@ test('a procedure answers a value of the declared type', () => {
 
 test('a procedure knows who called', () => {
   const db = new Database(functions);
-  body = (ctx) => `${ctx.sender.__identity__} ${ctx.connectionId} ${ctx.timestamp.microsSinceUnixEpoch} ${typeof ctx.random()}`;
+  body = (ctx) =>
+    `${ctx.sender.__identity__} ${ctx.connectionId} ${ctx.timestamp.microsSinceUnixEpoch} ${typeof ctx.random()}`;
   assert.equal(db.callProcedure('run', {}, { sender: 5n, micros: 9n }), '5 null 9 number');
 });
 
 test('a transaction is committed when its function returns, with what it returns', () => {
   const db = new Database(functions);
-  body = (ctx) => ctx.withTx((tx) => tx.db.entry.insert({ id: 0n, text: `${tx.timestamp.microsSinceUnixEpoch}` }).text);
+  body = (ctx) =>
+    ctx.withTx((tx) => tx.db.entry.insert({ id: 0n, text: `${tx.timestamp.microsSinceUnixEpoch}` }).text);
   assert.equal(db.callProcedure('run'), '1700000000000000');
   assert.deepEqual(db.rows('entry'), [{ id: 1n, text: '1700000000000000' }]);
 });
@@ -83,7 +87,10 @@ test('a transaction that could not be committed is tried once more', () => {
       return String(attempts);
     });
   assert.equal(db.callProcedure('run'), '2');
-  assert.deepEqual(db.rows('entry').map((row) => row.text), ['attempt 2']);
+  assert.deepEqual(
+    db.rows('entry').map((row) => row.text),
+    ['attempt 2'],
+  );
   assert.match(db.host.log[0]![1], /could not be committed and is tried again: .*a view has failed/s);
 
   failures = 2;
@@ -138,7 +145,8 @@ test('fetch sends a request and brings the answer', () => {
     body: 'hello',
   });
 
-  body = (ctx) => String(ctx.http.fetch({ toString: () => 'https://example.com/' }, { method: 'PURGE' }).status);
+  body = (ctx) =>
+    String(ctx.http.fetch({ toString: () => 'https://example.com/' }, { method: 'PURGE' }).status);
   db.callProcedure('run');
   assert.deepEqual(seen, {
     method: 'PURGE',

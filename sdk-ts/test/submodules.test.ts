@@ -16,10 +16,16 @@ test('a module can be published alone', () => {
 
 test('a module can be part of another one, with a definition of its own', () => {
   const { definition } = new Database(app);
-  assert.deepEqual(definition.tables.map((table) => table.sourceName), ['note']);
+  assert.deepEqual(
+    definition.tables.map((table) => table.sourceName),
+    ['note'],
+  );
   const [middle] = definition.submodules;
   assert.equal(middle!.namespace, 'mid');
-  assert.deepEqual(middle!.module.reducers.map((reducer) => reducer.sourceName), ['addBox']);
+  assert.deepEqual(
+    middle!.module.reducers.map((reducer) => reducer.sourceName),
+    ['addBox'],
+  );
   const [inner] = middle!.module.submodules;
   assert.equal(inner!.namespace, 'lib');
   assert.deepEqual(inner!.module.handlers, ['hello']);
@@ -34,7 +40,10 @@ test('the host calls functions of submodules by their numbers, with their own ta
   assert.deepEqual(db.rows('mid.lib.entry'), [{ id: 1n, kind: 1, value: 'x' }]);
   assert.equal(db.callProcedure('mid.lib.countEntries'), 1n);
   assert.deepEqual(db.view('mid.lib.ofKindOne'), [{ id: 1n, kind: 1, value: 'x' }]);
-  assert.equal(db.view('mid.lib.allEntries'), 'SELECT * FROM "mid"."lib"."entry" WHERE "mid"."lib"."entry"."kind" > 0');
+  assert.equal(
+    db.view('mid.lib.allEntries'),
+    'SELECT * FROM "mid"."lib"."entry" WHERE "mid"."lib"."entry"."kind" > 0',
+  );
   assert.equal(db.view('mid.boxes'), 'SELECT * FROM "mid"."Boxes"');
 });
 
@@ -54,7 +63,10 @@ test('tables of submodules are below the name of the module', () => {
   db.call('mid.lib.insertEntry', { kind: 1, value: 'b' });
   db.call('mid.addBox', { name: 'box' });
   db.call('peek');
-  assert.deepEqual(db.rows('note').map((row) => row.text), ['b', 'box']);
+  assert.deepEqual(
+    db.rows('note').map((row) => row.text),
+    ['b', 'box'],
+  );
 });
 
 test('handlers of submodules come after those around them', () => {

@@ -24,7 +24,10 @@ test('insert returns the row with what the database has generated', () => {
 test('insert returns the same row if nothing was generated', () => {
   const { run } = newBank();
   const row = { ...ada, id: 7 };
-  assert.equal(run((ctx) => ctx.db.person.insert(row)), row);
+  assert.equal(
+    run((ctx) => ctx.db.person.insert(row)),
+    row,
+  );
 });
 
 test('columns that may be undefined can be left out', () => {
@@ -73,7 +76,10 @@ test('update replaces the row with the same primary key', () => {
   run(insertBoth);
   const row = run((ctx) => ctx.db.person.id.update({ ...ctx.db.person.id.find(1)!, age: 37 }));
   assert.equal(row.age, 37);
-  assert.deepEqual(db.rows('person').map((person) => person.age), [37, 85]);
+  assert.deepEqual(
+    db.rows('person').map((person) => person.age),
+    [37, 85],
+  );
   assert.throws(
     () => run((ctx) => ctx.db.person.id.update({ ...ada, id: 5 })),
     (error: unknown) => error instanceof errors.NoSuchRow,
@@ -115,7 +121,13 @@ test('filter and delete by an index take values and ranges', () => {
   const { run } = newBank();
   run((ctx) => {
     const { person } = ctx.db;
-    for (const [name, age] of [['a', 5], ['b', 9], ['c', 9], ['d', 12]] as const) person.insert({ id: 0, name, age });
+    for (const [name, age] of [
+      ['a', 5],
+      ['b', 9],
+      ['c', 9],
+      ['d', 12],
+    ] as const)
+      person.insert({ id: 0, name, age });
     const names = (key: Parameters<typeof person.age.filter>[0]) =>
       Array.from(person.age.filter(key), (row) => row.name).join('');
     assert.equal(names(9), 'bc');
@@ -149,7 +161,10 @@ test('an index over several columns takes values for the first few', () => {
     assert.deepEqual(seats(['q', 0]), [8, 9]);
     assert.deepEqual(seats(['q', 0, 9]), [9]);
     assert.deepEqual(seats(['q', { gte: 0 }]), [8, 9, 10, 11]);
-    assert.deepEqual(seats(['q', 0, new Range<number>({ tag: 'unbounded' }, { tag: 'included', value: 8 })]), [8]);
+    assert.deepEqual(
+      seats(['q', 0, new Range<number>({ tag: 'unbounded' }, { tag: 'included', value: 8 })]),
+      [8],
+    );
     assert.deepEqual(seats({ lte: 'p' }), [0, 1, 2, 3, 4, 5]);
     assert.deepEqual(
       Array.from(visit.byHourHash.filter([9, 0]), (row) => Number(row.seat)),
@@ -171,9 +186,16 @@ test('a table can be walked through again and again, and while it changes', () =
   const { db, run } = newBank();
   run(insertBoth);
   run((ctx) => {
-    assert.deepEqual([...ctx.db.person].map((row) => row.name), ['Ada', 'Grace']);
-    assert.deepEqual(Array.from(ctx.db.person.iter(), (row) => row.name), ['Ada', 'Grace']);
-    for (const row of ctx.db.person.iter()) ctx.db.person.insert({ ...row, id: 0, name: `${row.name} again` });
+    assert.deepEqual(
+      [...ctx.db.person].map((row) => row.name),
+      ['Ada', 'Grace'],
+    );
+    assert.deepEqual(
+      Array.from(ctx.db.person.iter(), (row) => row.name),
+      ['Ada', 'Grace'],
+    );
+    for (const row of ctx.db.person.iter())
+      ctx.db.person.insert({ ...row, id: 0, name: `${row.name} again` });
     for (const outer of ctx.db.person) {
       for (const inner of ctx.db.person) if (outer.id === inner.id) assert.deepEqual(outer, inner);
     }
@@ -210,14 +232,18 @@ test('rows come in chunks, and buffers grow for rows that are larger', () => {
       assert.equal(found.data.length, size);
       assert.ok(found.data.every((byte) => byte === id));
     }
-    assert.deepEqual(Array.from(ctx.db.blob, (row) => row.data.length), sizes);
+    assert.deepEqual(
+      Array.from(ctx.db.blob, (row) => row.data.length),
+      sizes,
+    );
   });
 });
 
 test('thousands of rows come through', () => {
   const { run } = newBank();
   run((ctx) => {
-    for (let day = 0; day < 2000; day++) ctx.db.visit.insert({ place: 'somewhere', day, hour: 1, seat: BigInt(day) });
+    for (let day = 0; day < 2000; day++)
+      ctx.db.visit.insert({ place: 'somewhere', day, hour: 1, seat: BigInt(day) });
     let sum = 0;
     for (const row of ctx.db.visit) sum += row.day;
     assert.equal(sum, 1_999_000);
@@ -257,7 +283,10 @@ test('errors of the host are of the classes that the SDK offers', () => {
   const { db, run } = newBank();
   run(insertBoth);
   const again = () => run((ctx) => ctx.db.person.insert(ada));
-  assert.throws(again, (error: any) => error instanceof errors.UniqueAlreadyExists && error.name === 'UniqueAlreadyExists');
+  assert.throws(
+    again,
+    (error: any) => error instanceof errors.UniqueAlreadyExists && error.name === 'UniqueAlreadyExists',
+  );
   assert.deepEqual(
     run((ctx) => {
       try {
@@ -278,8 +307,14 @@ test('errors of the host are of the classes that the SDK offers', () => {
 
 test('a value of the wrong type is told with its column, and nothing is stored', () => {
   const { db, run } = newBank();
-  assert.throws(() => run((ctx) => ctx.db.person.insert({ id: 0, name: 'x', age: 300 })), /age: 300 is not a u8/);
-  assert.throws(() => run((ctx) => ctx.db.person.insert({ id: 0, age: 3 } as any)), /name: undefined is not a string/);
+  assert.throws(
+    () => run((ctx) => ctx.db.person.insert({ id: 0, name: 'x', age: 300 })),
+    /age: 300 is not a u8/,
+  );
+  assert.throws(
+    () => run((ctx) => ctx.db.person.insert({ id: 0, age: 3 } as any)),
+    /name: undefined is not a string/,
+  );
   assert.throws(() => run((ctx) => ctx.db.person.id.find('1' as any)), /"1" is not a u32/);
   assert.deepEqual(db.rows('person'), []);
   run((ctx) => ctx.db.person.insert(ada));

@@ -63,7 +63,10 @@ test('UUIDs have the usual text and bytes', () => {
   assert.deepEqual([Uuid.NIL.getVersion(), Uuid.MAX.getVersion()], ['Nil', 'Max']);
   assert.equal(JSON.stringify(uuid), `"${text}"`);
   assert.throws(() => Uuid.parse('x'), /a UUID is 32 hexadecimal digits/);
-  assert.equal(`${Uuid.fromRandomBytesV4(new Uint8Array(16).fill(0x11))}`, '11111111-1111-4111-9111-111111111111');
+  assert.equal(
+    `${Uuid.fromRandomBytesV4(new Uint8Array(16).fill(0x11))}`,
+    '11111111-1111-4111-9111-111111111111',
+  );
 });
 
 test('UUIDs of version 7 count up, and begin again after the last number', () => {
@@ -81,7 +84,10 @@ test('UUIDs of version 7 count up, and begin again after the last number', () =>
 test('random integers stay within their range and reach both ends', () => {
   const random = randomFrom(5n);
   const seen = new Set(Array.from({ length: 1000 }, () => random.integerInRange(-2, 3)));
-  assert.deepEqual([...seen].sort((a, b) => a - b), [-2, -1, 0, 1, 2, 3]);
+  assert.deepEqual(
+    [...seen].sort((a, b) => a - b),
+    [-2, -1, 0, 1, 2, 3],
+  );
   for (let i = 0; i < 1000; i++) {
     const fraction = random();
     assert.ok(fraction >= 0 && fraction < 1);

@@ -35,13 +35,19 @@ const functions = {
   add: module.reducer(columns, (ctx, row) => {
     ctx.db.player.insert(row);
   }),
-  mine: module.view({ public: true }, t.array(player.rowType), (ctx) => ctx.db.player.owner.filter(ctx.sender)),
+  mine: module.view({ public: true }, t.array(player.rowType), (ctx) =>
+    ctx.db.player.owner.filter(ctx.sender),
+  ),
   first: module.view({ public: true }, t.option(player.rowType), (ctx) => ctx.db.player.id.find(1n)),
   total: module.anonymousView({ public: true }, t.array(Total), (ctx) => [{ count: ctx.db.player.count() }]),
-  names: module.anonymousView({ public: true }, t.array(t.row('Name', { name: t.string() })), function* (ctx) {
-    // While rows are written, the view goes on reading.
-    for (const row of ctx.db.player.iter()) yield { name: `${ctx.db.player.id.find(row.id)!.name}!` };
-  }),
+  names: module.anonymousView(
+    { public: true },
+    t.array(t.row('Name', { name: t.string() })),
+    function* (ctx) {
+      // While rows are written, the view goes on reading.
+      for (const row of ctx.db.player.iter()) yield { name: `${ctx.db.player.id.find(row.id)!.name}!` };
+    },
+  ),
   high: module.anonymousView({ public: true }, t.array(player.rowType), (ctx) =>
     ctx.from.player.where((row) => row.level.gte(10)),
   ),
@@ -62,9 +68,15 @@ function newDatabase(): Database {
 
 test('a view answers rows', () => {
   const db = newDatabase();
-  assert.deepEqual((db.view('mine', 8n) as any[]).map((row) => row.name), ['Grace']);
+  assert.deepEqual(
+    (db.view('mine', 8n) as any[]).map((row) => row.name),
+    ['Grace'],
+  );
   assert.deepEqual(db.view('mine', 9n), []);
-  assert.deepEqual((db.view('first') as any[]).map((row) => row.id), [1n]);
+  assert.deepEqual(
+    (db.view('first') as any[]).map((row) => row.id),
+    [1n],
+  );
   assert.deepEqual(db.view('total'), [{ count: 2n }]);
   assert.deepEqual(db.view('names'), [{ name: 'Ada!' }, { name: 'Grace!' }]);
   assert.deepEqual(new Database(functions).view('first'), []);
@@ -86,11 +98,13 @@ test('a view that answers neither is told', () => {
 });
 
 /** The SQL of a query, by what a view makes of `ctx.from`. */
-function sql(query: (from: {
-  player: TableQuery<typeof columns>;
-  score: TableQuery<(typeof score)['rowType']['row']>;
-  everything: TableQuery<(typeof everything)['rowType']['row']>;
-}) => { toSql(): string }): string {
+function sql(
+  query: (from: {
+    player: TableQuery<typeof columns>;
+    score: TableQuery<(typeof score)['rowType']['row']>;
+    everything: TableQuery<(typeof everything)['rowType']['row']>;
+  }) => { toSql(): string },
+): string {
   let text = '';
   const view = module.anonymousView({ public: true }, t.array(Total), (ctx) => {
     text = query(ctx.from).toSql();
@@ -105,22 +119,67 @@ function where(condition: (row: any) => Predicate, name: 'player' | 'everything'
 }
 
 test('conditions compare columns with values and with columns', () => {
-  assert.equal(where((row) => row.level.eq(5)), '"player"."level" = 5');
-  assert.equal(where((row) => row.level.ne(5)), '"player"."level" <> 5');
-  assert.equal(where((row) => row.level.lt(row.id)), '"player"."level" < "player"."id"');
-  assert.equal(where((row) => row.id.lte(5n)), '"player"."id" <= 5');
-  assert.equal(where((row) => row.id.gt(5n)), '"player"."id" > 5');
-  assert.equal(where((row) => row.name.eq("it's")), `"player"."name" = 'it''s'`);
-  assert.equal(where((row) => row.ready), '"player"."ready" = TRUE');
-  assert.equal(where(() => true), 'TRUE = TRUE');
+  assert.equal(
+    where((row) => row.level.eq(5)),
+    '"player"."level" = 5',
+  );
+  assert.equal(
+    where((row) => row.level.ne(5)),
+    '"player"."level" <> 5',
+  );
+  assert.equal(
+    where((row) => row.level.lt(row.id)),
+    '"player"."level" < "player"."id"',
+  );
+  assert.equal(
+    where((row) => row.id.lte(5n)),
+    '"player"."id" <= 5',
+  );
+  assert.equal(
+    where((row) => row.id.gt(5n)),
+    '"player"."id" > 5',
+  );
+  assert.equal(
+    where((row) => row.name.eq("it's")),
+    `"player"."name" = 'it''s'`,
+  );
+  assert.equal(
+    where((row) => row.ready),
+    '"player"."ready" = TRUE',
+  );
+  assert.equal(
+    where(() => true),
+    'TRUE = TRUE',
+  );
   const literal = (condition: (row: any) => Predicate) => where(condition, 'everything');
-  assert.equal(literal((row) => row.cid.eq(new ConnectionId(255n))), `"everything"."cid" = 0x${'ff'.padStart(32, '0')}`);
-  assert.equal(literal((row) => row.at.gt(new Timestamp(1n))), `"everything"."at" > '1970-01-01T00:00:00.000001Z'`);
-  assert.equal(literal((row) => row.uuid.eq(Uuid.NIL)), `"everything"."uuid" = '00000000-0000-0000-0000-000000000000'`);
-  assert.equal(literal((row) => row.f.lt(1.5)), '"everything"."f" < 1.5');
-  assert.equal(literal((row) => row.bytes.eq(Uint8Array.of(1, 255))), '"everything"."bytes" = 0x01ff');
-  assert.equal(literal((row) => row.big.eq(1n << 70n)), '"everything"."big" = 1180591620717411303424');
-  assert.equal(literal((row) => row['odd"name'].eq(1)), '"everything"."odd""name" = 1');
+  assert.equal(
+    literal((row) => row.cid.eq(new ConnectionId(255n))),
+    `"everything"."cid" = 0x${'ff'.padStart(32, '0')}`,
+  );
+  assert.equal(
+    literal((row) => row.at.gt(new Timestamp(1n))),
+    `"everything"."at" > '1970-01-01T00:00:00.000001Z'`,
+  );
+  assert.equal(
+    literal((row) => row.uuid.eq(Uuid.NIL)),
+    `"everything"."uuid" = '00000000-0000-0000-0000-000000000000'`,
+  );
+  assert.equal(
+    literal((row) => row.f.lt(1.5)),
+    '"everything"."f" < 1.5',
+  );
+  assert.equal(
+    literal((row) => row.bytes.eq(Uint8Array.of(1, 255))),
+    '"everything"."bytes" = 0x01ff',
+  );
+  assert.equal(
+    literal((row) => row.big.eq(1n << 70n)),
+    '"everything"."big" = 1180591620717411303424',
+  );
+  assert.equal(
+    literal((row) => row['odd"name'].eq(1)),
+    '"everything"."odd""name" = 1',
+  );
   assert.throws(() => literal((row) => row.color.eq({ tag: 'Red' })), /there is no SQL for such values/);
   assert.throws(() => literal((row) => row.f.eq(Number.NaN)), /there is no SQL for such values/);
   assert.throws(() => where((() => 'x') as any), /is no condition/);
@@ -129,21 +188,41 @@ test('conditions compare columns with values and with columns', () => {
 test('conditions are combined and turned around', () => {
   const level = (row: any) => row.level.eq(1);
   const id = (row: any) => row.id.gt(2n);
-  assert.equal(where((row) => level(row).and(id(row))), '("player"."level" = 1) AND ("player"."id" > 2)');
-  assert.equal(where((row) => level(row).or(row.ready)), '("player"."level" = 1) OR ("player"."ready" = TRUE)');
-  assert.equal(where((row) => level(row).not()), '"player"."level" <> 1');
+  assert.equal(
+    where((row) => level(row).and(id(row))),
+    '("player"."level" = 1) AND ("player"."id" > 2)',
+  );
+  assert.equal(
+    where((row) => level(row).or(row.ready)),
+    '("player"."level" = 1) OR ("player"."ready" = TRUE)',
+  );
+  assert.equal(
+    where((row) => level(row).not()),
+    '"player"."level" <> 1',
+  );
   assert.equal(
     where((row) => not(and(level(row), or(id(row), row.ready)))),
     '("player"."level" <> 1) OR (("player"."id" <= 2) AND ("player"."ready" <> TRUE))',
   );
-  assert.equal(where((row) => and(level(row))), '"player"."level" = 1');
+  assert.equal(
+    where((row) => and(level(row))),
+    '"player"."level" = 1',
+  );
   assert.throws(() => where(() => or()), /or\(\) needs a condition/);
 });
 
 test('queries are narrowed down and joined', () => {
-  assert.equal(sql((from) => from.score), 'SELECT * FROM "Scores"');
   assert.equal(
-    sql((from) => from.player.where((row) => row.level.eq(1)).filter((row) => row.ready).build()),
+    sql((from) => from.score),
+    'SELECT * FROM "Scores"',
+  );
+  assert.equal(
+    sql((from) =>
+      from.player
+        .where((row) => row.level.eq(1))
+        .filter((row) => row.ready)
+        .build(),
+    ),
     'SELECT * FROM "player" WHERE ("player"."level" = 1) AND ("player"."ready" = TRUE)',
   );
   assert.equal(

@@ -29,7 +29,9 @@ export type EntriesOf<S> = 0 extends 1 & S
 type AsSubmodule<Entries, Kind extends 'reducer' | 'procedure' | 'handler'> = 0 extends 1 & Entries
   ? any
   : {
-      readonly [K in keyof Entries as Entries[K] extends Submodule ? K : never]: Entries[K] extends Submodule<infer Inner>
+      readonly [K in keyof Entries as Entries[K] extends Submodule ? K : never]: Entries[K] extends Submodule<
+        infer Inner
+      >
         ? {
             reducer: ReducerCtx<SchemaType<Inner>>;
             procedure: ProcedureCtx<SchemaType<Inner>>;

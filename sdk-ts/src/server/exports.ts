@@ -52,7 +52,10 @@ export type ReducerResult = { tag: 'ok'; value?: unknown } | { tag: 'err'; value
 type NotPromise = void | null | string | number | bigint | boolean | symbol | (object & { then?: never });
 
 /** A reducer as its author writes it. What it returns is not looked at, unless it is a {@link ReducerResult}. */
-export type ReducerFn<S, Params extends ParamsObj> = (ctx: ReducerCtx<S>, args: InferParams<Params>) => NotPromise;
+export type ReducerFn<S, Params extends ParamsObj> = (
+  ctx: ReducerCtx<S>,
+  args: InferParams<Params>,
+) => NotPromise;
 
 /** A procedure as its author writes it. */
 export type ProcedureFn<S, Params extends ParamsObj, Returns extends TypeBuilder<any, any>> = (
@@ -67,17 +70,20 @@ type Result<Returns extends TypeBuilder<any, any>> = Returns extends UnitBuilder
 export type ViewReturn = ArrayBuilder<any> | OptionBuilder<any>;
 
 /** What a view of the declared type returns: rows, or a query that answers such rows. */
-export type ViewResult<Returns extends ViewReturn> = Returns extends ArrayBuilder<(infer Row)[]>
-  ? Iterable<Row> | Query<Row>
-  : Returns extends OptionBuilder<infer Row>
-    ? Row | null | undefined | Query<Exclude<Row, undefined>>
-    : never;
+export type ViewResult<Returns extends ViewReturn> =
+  Returns extends ArrayBuilder<(infer Row)[]>
+    ? Iterable<Row> | Query<Row>
+    : Returns extends OptionBuilder<infer Row>
+      ? Row | null | undefined | Query<Exclude<Row, undefined>>
+      : never;
 
 /** A view as its author writes it. */
 export type ViewFn<S, Returns extends ViewReturn> = (ctx: ViewCtx<S>) => ViewResult<Returns>;
 
 /** A view that is the same for everybody, as its author writes it. */
-export type AnonymousViewFn<S, Returns extends ViewReturn> = (ctx: AnonymousViewCtx<S>) => ViewResult<Returns>;
+export type AnonymousViewFn<S, Returns extends ViewReturn> = (
+  ctx: AnonymousViewCtx<S>,
+) => ViewResult<Returns>;
 
 /** An HTTP handler as its author writes it. */
 export type HttpHandlerFn<S> = (ctx: HandlerContext<S>, request: Request) => SyncResponse;
@@ -91,8 +97,11 @@ export interface ReducerExport<S, Params extends ParamsObj> extends ModuleExport
 }
 
 /** A procedure, to be exported. */
-export interface ProcedureExport<S, Params extends ParamsObj, Returns extends TypeBuilder<any, any>>
-  extends ModuleExport {
+export interface ProcedureExport<
+  S,
+  Params extends ParamsObj,
+  Returns extends TypeBuilder<any, any>,
+> extends ModuleExport {
   (ctx: ProcedureCtx<S>, ...args: Args<Params>): Infer<Returns>;
 }
 

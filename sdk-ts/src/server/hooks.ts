@@ -47,7 +47,11 @@ interface ViewTarget extends Target {
 }
 
 /** Frames of a stack from here on are not shown to authors of modules; the host knows this name. */
-function __spacetimedb_end_short_backtrace(fn: (...args: any[]) => unknown, ctx: object, args: unknown): unknown {
+function __spacetimedb_end_short_backtrace(
+  fn: (...args: any[]) => unknown,
+  ctx: object,
+  args: unknown,
+): unknown {
   return fn(ctx, args);
 }
 
@@ -125,15 +129,29 @@ export class ModuleHooks {
     return runView(view, anonymousViewContext(view.module));
   }
 
-  __call_procedure__(id: number, sender: bigint, connection: bigint, micros: bigint, args: Uint8Array): Uint8Array {
+  __call_procedure__(
+    id: number,
+    sender: bigint,
+    connection: bigint,
+    micros: bigint,
+    args: Uint8Array,
+  ): Uint8Array {
     const { module, name, fn, readArgs, writeResult, returns } = this.#procedures[id]!;
     const values = this.#read(readArgs(), new DataView(args.buffer, args.byteOffset, args.byteLength));
     const ctx = procedureContext(module, sender, connection, micros);
     const result = checkSync(__spacetimedb_end_short_backtrace(fn, ctx, values), `the procedure ${name}`);
-    return encode(writeResult(), returns.kind === 'product' && returns.fields.length === 0 ? (result ?? {}) : result);
+    return encode(
+      writeResult(),
+      returns.kind === 'product' && returns.fields.length === 0 ? (result ?? {}) : result,
+    );
   }
 
-  __call_http_handler__(id: number, micros: bigint, head: Uint8Array, body: Uint8Array): [Uint8Array, Uint8Array] {
+  __call_http_handler__(
+    id: number,
+    micros: bigint,
+    head: Uint8Array,
+    body: Uint8Array,
+  ): [Uint8Array, Uint8Array] {
     const { module, name, fn } = this.#handlers[id]!;
     const { uri, ...init } = decodeRequest(head);
     const ctx = handlerContext(module, micros);
@@ -167,7 +185,8 @@ function argsReader(params: ParamsObj): () => Read {
 /** Reducers answer nothing, but an error may be returned instead of thrown. */
 function checkReducerResult(name: string, result: object): void {
   checkSync(result, `the reducer ${name}`);
-  if ((result as { tag?: unknown }).tag === 'err') throw new SenderError(String((result as { value?: unknown }).value));
+  if ((result as { tag?: unknown }).tag === 'err')
+    throw new SenderError(String((result as { value?: unknown }).value));
 }
 
 function runView({ name, fn, returns }: ViewTarget, ctx: object): { data: Uint8Array } {

@@ -65,7 +65,8 @@ function inspectObject(value: object, depth: number, around: readonly object[]):
     return `Map ${brackets('{', '}', [...value], ([key, item]) => `${inner(key)} => ${inner(item)}`)}`;
   }
   // Values of the database, and whatever else knows how to show itself.
-  if (value.toString !== Object.prototype.toString && typeof value.toString === 'function') return value.toString();
+  if (value.toString !== Object.prototype.toString && typeof value.toString === 'function')
+    return value.toString();
   if (depth < 0) return '{…}';
   const name = Object.getPrototypeOf(value)?.constructor?.name;
   const entries = Object.entries(value);

@@ -125,7 +125,12 @@ function writeSequences(writer: BsatnWriter, table: TableSchema): void {
   });
 }
 
-function writeReducers(writer: BsatnWriter, module: Module, typespace: Typespace, names: ExplicitNames): void {
+function writeReducers(
+  writer: BsatnWriter,
+  module: Module,
+  typespace: Typespace,
+  names: ExplicitNames,
+): void {
   writeEach(writer, module.reducers, ({ exportName, declaration }) => {
     writeFunction(writer, exportName, declaration.name, declaration.params, typespace, names);
     writer.u8(CLIENT_CALLABLE);
@@ -134,7 +139,12 @@ function writeReducers(writer: BsatnWriter, module: Module, typespace: Typespace
   });
 }
 
-function writeProcedures(writer: BsatnWriter, module: Module, typespace: Typespace, names: ExplicitNames): void {
+function writeProcedures(
+  writer: BsatnWriter,
+  module: Module,
+  typespace: Typespace,
+  names: ExplicitNames,
+): void {
   writeEach(writer, module.procedures, ({ exportName, declaration }) => {
     writeFunction(writer, exportName, declaration.name, declaration.params, typespace, names);
     typespace.write(writer, declaration.returns.valueType);
@@ -237,9 +247,12 @@ function writeFunction(
 
 /** The type of the rows of a view. */
 function rowOfView(exportName: string, returns: ValueType): ProductType {
-  const row = returns.kind === 'array' ? returns.element : returns.kind === 'option' ? returns.value : returns;
+  const row =
+    returns.kind === 'array' ? returns.element : returns.kind === 'option' ? returns.value : returns;
   if (row.kind === 'product' && !isUnit(row)) return row;
-  throw new TypeError(`the view ${exportName} returns no rows; declare t.array(…) or t.option(…) of a row or object`);
+  throw new TypeError(
+    `the view ${exportName} returns no rows; declare t.array(…) or t.option(…) of a row or object`,
+  );
 }
 
 /** Names in the database that were given, by names in the code. */

@@ -47,9 +47,12 @@ export class Module {
     this.schema = schema;
     this.path = path;
     const { CASE_CONVERSION_POLICY } = schema.settings;
-    this.settings = CASE_CONVERSION_POLICY === undefined ? {} : { caseConversionPolicy: CASE_CONVERSION_POLICY };
+    this.settings =
+      CASE_CONVERSION_POLICY === undefined ? {} : { caseConversionPolicy: CASE_CONVERSION_POLICY };
     const entries = Object.entries(schema.entries);
-    this.tables = new Map(entries.filter((entry): entry is [string, TableSchema] => entry[1] instanceof TableSchema));
+    this.tables = new Map(
+      entries.filter((entry): entry is [string, TableSchema] => entry[1] instanceof TableSchema),
+    );
     this.submodules = new Map(
       entries
         .filter((entry): entry is [string, Submodule] => !(entry[1] instanceof TableSchema))
@@ -90,14 +93,18 @@ export class Module {
   /** The function that runs when rows of the table are due, or `undefined`. */
   scheduledBy(key: string, table: TableSchema): string | undefined {
     const functions = [...this.reducers, ...this.procedures];
-    const names = functions.filter(({ declaration }) => declaration.onSchedule === table).map((fn) => fn.exportName);
+    const names = functions
+      .filter(({ declaration }) => declaration.onSchedule === table)
+      .map((fn) => fn.exportName);
     if (table.options.scheduled !== undefined) {
       const target = declarationOf(table.options.scheduled());
       const name = functions.find(({ declaration }) => declaration === target)?.exportName;
-      if (name === undefined) throw new TypeError(`the function that the table ${key} schedules is not exported`);
+      if (name === undefined)
+        throw new TypeError(`the function that the table ${key} schedules is not exported`);
       if (!names.includes(name)) names.push(name);
     }
-    if (names.length > 1) throw new TypeError(`the table ${key} schedules several functions: ${names.join(', ')}`);
+    if (names.length > 1)
+      throw new TypeError(`the table ${key} schedules several functions: ${names.join(', ')}`);
     if (names.length === 1 && table.scheduleAtColumn < 0) {
       throw new TypeError(`the table ${key} schedules ${names[0]}, but has no column of type t.scheduleAt()`);
     }
@@ -183,5 +190,7 @@ export class Module {
 }
 
 function isSettings(value: unknown): value is ModuleSettings {
-  return typeof value === 'object' && value !== null && 'caseConversionPolicy' in value && !(DECLARATION in value);
+  return (
+    typeof value === 'object' && value !== null && 'caseConversionPolicy' in value && !(DECLARATION in value)
+  );
 }

@@ -26,14 +26,12 @@ const BOUND_NAMES: readonly string[] = ['gt', 'gte', 'lt', 'lte'];
 /** The range that `value` is, or `null` if it is a value to look up. */
 export function asRange(value: unknown): Range<unknown> | null {
   if (value instanceof Range) return value;
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return null;
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return null;
   const names = Object.keys(value);
   if (names.length === 0 || !names.every((name) => BOUND_NAMES.includes(name))) return null;
   const bounds = value as RangeBounds<unknown>;
-  return new Range(
-    bound(bounds, 'gte', 'gt'),
-    bound(bounds, 'lte', 'lt'),
-  );
+  return new Range(bound(bounds, 'gte', 'gt'), bound(bounds, 'lte', 'lt'));
 }
 
 function bound(

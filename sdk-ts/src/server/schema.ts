@@ -58,7 +58,10 @@ export class Schema<Entries> {
     params: Params,
     fn: ReducerFn<SchemaType<Entries>, Params>,
   ): ReducerExport<SchemaType<Entries>, Params>;
-  reducer(options: FunctionOptions, fn: ReducerFn<SchemaType<Entries>, {}>): ReducerExport<SchemaType<Entries>, {}>;
+  reducer(
+    options: FunctionOptions,
+    fn: ReducerFn<SchemaType<Entries>, {}>,
+  ): ReducerExport<SchemaType<Entries>, {}>;
   reducer<const Params extends ParamsObj>(
     options: FunctionOptions,
     params: Params,
@@ -67,7 +70,15 @@ export class Schema<Entries> {
   reducer(...args: any[]): any {
     const { options, params, rest } = splitArguments(args, 1);
     const { name, onSchedule } = options;
-    return exported({ kind: 'reducer', schema: this, name, params, onSchedule, lifecycle: undefined, fn: rest[0] });
+    return exported({
+      kind: 'reducer',
+      schema: this,
+      name,
+      params,
+      onSchedule,
+      lifecycle: undefined,
+      fn: rest[0],
+    });
   }
 
   /** Runs once, when the database is made or its data is deleted. The sender is the owner of the database. */
@@ -239,7 +250,9 @@ export type InferSchema<S extends { readonly schemaType: SchemaType<any> }> = Sc
 function checkEntry(key: string, entry: unknown): void {
   if (entry instanceof TableSchema) return entry.nameRowType(key);
   if (entry instanceof Schema) {
-    throw new TypeError(`${key} is the schema of a module, not the module: import it with import * as ${key}`);
+    throw new TypeError(
+      `${key} is the schema of a module, not the module: import it with import * as ${key}`,
+    );
   }
   if ((entry as { default?: unknown } | undefined)?.default instanceof Schema) return;
   throw new TypeError(
@@ -256,11 +269,13 @@ function splitArguments(args: any[], restCount: number): { options: any; params:
   const rest = args.slice(-restCount);
   checkFunction(rest.at(-1));
   const before = args.slice(0, -restCount);
-  if (before.length > 2 || args.length < restCount) throw new TypeError(`${args.length} arguments are too many or few`);
+  if (before.length > 2 || args.length < restCount)
+    throw new TypeError(`${args.length} arguments are too many or few`);
   if (before.some((argument) => typeof argument !== 'object' || argument === null)) {
     throw new TypeError('a function is named by its export, or by { name } as the first argument');
   }
-  const [options, params] = before.length === 1 ? (isParams(before[0]) ? [{}, before[0]] : [before[0], {}]) : before;
+  const [options, params] =
+    before.length === 1 ? (isParams(before[0]) ? [{}, before[0]] : [before[0], {}]) : before;
   return { options: options ?? {}, params: params ?? {}, rest };
 }
 

@@ -6,7 +6,11 @@ declare module 'spacetime:sys@2.0' {
   export function index_id_from_name(name: string): number;
   export function datastore_table_row_count(table: number): bigint;
   export function datastore_table_scan_bsatn(table: number): number;
-  export function datastore_index_scan_point_bsatn(index: number, point: ArrayBuffer, pointLen: number): number;
+  export function datastore_index_scan_point_bsatn(
+    index: number,
+    point: ArrayBuffer,
+    pointLen: number,
+  ): number;
   export function datastore_index_scan_range_bsatn(
     index: number,
     buffer: ArrayBuffer,
@@ -18,7 +22,12 @@ declare module 'spacetime:sys@2.0' {
   export function row_iter_bsatn_advance(iter: number, buffer: ArrayBuffer): number;
   export function row_iter_bsatn_close(iter: number): void;
   export function datastore_insert_bsatn(table: number, row: ArrayBuffer, rowLen: number): number;
-  export function datastore_update_bsatn(table: number, index: number, row: ArrayBuffer, rowLen: number): number;
+  export function datastore_update_bsatn(
+    table: number,
+    index: number,
+    row: ArrayBuffer,
+    rowLen: number,
+  ): number;
   export function datastore_delete_by_index_scan_point_bsatn(
     index: number,
     point: ArrayBuffer,

@@ -70,7 +70,10 @@ export type ValueOrRange<Value> = Value | Range<Value> | RangeBounds<Value>;
  * What an index over columns of the types `Values` accepts: a value for the first column, or an array with values for
  * the first few. The last one may be a range.
  */
-export type OrderedKey<Values extends readonly unknown[]> = Values extends readonly [infer First, ...unknown[]]
+export type OrderedKey<Values extends readonly unknown[]> = Values extends readonly [
+  infer First,
+  ...unknown[],
+]
   ? ValueOrRange<First> | OrderedPrefix<Values>
   : never;
 type OrderedPrefix<Values extends readonly unknown[]> = Values extends readonly [...infer Before, infer Last]
@@ -80,7 +83,9 @@ type OrderedPrefix<Values extends readonly unknown[]> = Values extends readonly 
   : never;
 
 /** A key with a value for every column: the value itself if there is one column, else an array. */
-export type WholeKey<Values extends readonly unknown[]> = Values extends readonly [infer Only] ? Only : Values;
+export type WholeKey<Values extends readonly unknown[]> = Values extends readonly [infer Only]
+  ? Only
+  : Values;
 
 type ColumnValues<Row extends RowObj, Columns extends readonly unknown[]> = {
   [I in keyof Columns]: Columns[I] extends keyof Row ? Row[Columns[I]]['type'] : never;
@@ -91,15 +96,20 @@ type OptionsOf<Column> = Column extends { readonly optionTypes: infer Options } 
 type IsUnique<Options> = Options extends { primaryKey: true } | { unique: true } ? true : false;
 
 /** The index of a column, by what its methods have said; `never` if it has none. */
-type ColumnIndex<Row extends RowObj, Column extends keyof Row, Writable> = OptionsOf<Row[Column]> extends infer Options
-  ? Options extends { primaryKey: true }
-    ? Choose<Writable, PrimaryKeyIndex<InferTypeOfRow<Row>, Row[Column]['type'], RowInput<Row>>, ReadonlyUnique<Row, Column>>
-    : Options extends { unique: true }
-      ? Choose<Writable, UniqueIndex<InferTypeOfRow<Row>, Row[Column]['type']>, ReadonlyUnique<Row, Column>>
-      : Options extends { index: infer Algorithm }
-        ? MultiIndex<InferTypeOfRow<Row>, Algorithm, [Row[Column]['type']], Writable>
-        : never
-  : never;
+type ColumnIndex<Row extends RowObj, Column extends keyof Row, Writable> =
+  OptionsOf<Row[Column]> extends infer Options
+    ? Options extends { primaryKey: true }
+      ? Choose<
+          Writable,
+          PrimaryKeyIndex<InferTypeOfRow<Row>, Row[Column]['type'], RowInput<Row>>,
+          ReadonlyUnique<Row, Column>
+        >
+      : Options extends { unique: true }
+        ? Choose<Writable, UniqueIndex<InferTypeOfRow<Row>, Row[Column]['type']>, ReadonlyUnique<Row, Column>>
+        : Options extends { index: infer Algorithm }
+          ? MultiIndex<InferTypeOfRow<Row>, Algorithm, [Row[Column]['type']], Writable>
+          : never
+    : never;
 
 type ReadonlyUnique<Row extends RowObj, Column extends keyof Row> = ReadonlyUniqueIndex<
   InferTypeOfRow<Row>,
@@ -113,9 +123,11 @@ type MultiIndex<Row, Algorithm, Values extends readonly unknown[], Writable> = A
 type Choose<Writable, Yes, No> = Writable extends true ? Yes : No;
 
 type ColumnIndexes<Row extends RowObj, Writable> = {
-  readonly [Column in keyof Row as ColumnIndex<Row, Column, Writable> extends never
-    ? never
-    : Exclude<Column, keyof TableMethods<unknown>>]: ColumnIndex<Row, Column, Writable>;
+  readonly [
+    Column in keyof Row as ColumnIndex<Row, Column, Writable> extends never
+      ? never
+      : Exclude<Column, keyof TableMethods<unknown>>
+  ]: ColumnIndex<Row, Column, Writable>;
 };
 
 /** The columns of an entry of `indexes`. */
@@ -128,8 +140,14 @@ type ColumnsOf<Entry> = Entry extends { columns: infer Columns extends readonly 
 type AlgorithmOf<Entry> = Entry extends { algorithm: infer Algorithm } ? Algorithm : 'btree';
 
 /** Whether some unique column or constraint lies within the columns. */
-type CoversUnique<Row extends RowObj, Columns extends readonly unknown[], Constraints extends readonly unknown[]> =
-  | (true extends { [I in keyof Columns]: Columns[I] extends keyof Row ? IsUnique<OptionsOf<Row[Columns[I]]>> : never }[number]
+type CoversUnique<
+  Row extends RowObj,
+  Columns extends readonly unknown[],
+  Constraints extends readonly unknown[],
+> =
+  | (true extends {
+      [I in keyof Columns]: Columns[I] extends keyof Row ? IsUnique<OptionsOf<Row[Columns[I]]>> : never;
+    }[number]
       ? true
       : never)
   | (Constraints[number] extends infer Constraint
@@ -161,22 +179,28 @@ type NamedIndexes<
   Constraints extends readonly unknown[],
   Writable,
 > = {
-  readonly [Entry in Indexes[number] as Entry extends { accessor: infer Accessor extends string }
-    ? Exclude<Accessor, keyof TableMethods<unknown>>
-    : never]: NamedIndex<Row, Entry, Constraints, Writable>;
+  readonly [
+    Entry in Indexes[number] as Entry extends { accessor: infer Accessor extends string }
+      ? Exclude<Accessor, keyof TableMethods<unknown>>
+      : never
+  ]: NamedIndex<Row, Entry, Constraints, Writable>;
 };
 
 /** `ctx.db.<table>` where rows can be changed. */
-export type Table<T> = T extends TableSchema<infer Row, infer Indexes, infer Constraints>
-  ? TableMethods<InferTypeOfRow<Row>, RowInput<Row>> & ColumnIndexes<Row, true> & NamedIndexes<Row, Indexes, Constraints, true>
-  : never;
+export type Table<T> =
+  T extends TableSchema<infer Row, infer Indexes, infer Constraints>
+    ? TableMethods<InferTypeOfRow<Row>, RowInput<Row>> &
+        ColumnIndexes<Row, true> &
+        NamedIndexes<Row, Indexes, Constraints, true>
+    : never;
 
 /** `ctx.db.<table>` in views. */
-export type ReadonlyTable<T> = T extends TableSchema<infer Row, infer Indexes, infer Constraints>
-  ? ReadonlyTableMethods<InferTypeOfRow<Row>> &
-      ColumnIndexes<Row, false> &
-      NamedIndexes<Row, Indexes, Constraints, false>
-  : never;
+export type ReadonlyTable<T> =
+  T extends TableSchema<infer Row, infer Indexes, infer Constraints>
+    ? ReadonlyTableMethods<InferTypeOfRow<Row>> &
+        ColumnIndexes<Row, false> &
+        NamedIndexes<Row, Indexes, Constraints, false>
+    : never;
 
 /** Another module, imported with `import * as`, to be passed to `schema` under a name of its own. */
 export interface Submodule<Tables = any> {

@@ -144,7 +144,8 @@ export class TableSchema<
     this.columns.forEach(({ options }, position) => {
       if (options.primaryKey || options.unique) uniques.push([position]);
     });
-    for (const constraint of this.options.constraints ?? []) uniques.push(this.#positions(constraint.columns));
+    for (const constraint of this.options.constraints ?? [])
+      uniques.push(this.#positions(constraint.columns));
     return uniques;
   }
 
@@ -192,8 +193,12 @@ export class TableSchema<
   }
 }
 
-type IndexesOf<Options> = Options extends { readonly indexes: infer Indexes extends readonly unknown[] } ? Indexes : [];
-type ConstraintsOf<Options> = Options extends { readonly constraints: infer C extends readonly unknown[] } ? C : [];
+type IndexesOf<Options> = Options extends { readonly indexes: infer Indexes extends readonly unknown[] }
+  ? Indexes
+  : [];
+type ConstraintsOf<Options> = Options extends { readonly constraints: infer C extends readonly unknown[] }
+  ? C
+  : [];
 
 /**
  * Declares a table.

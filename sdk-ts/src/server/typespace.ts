@@ -9,7 +9,24 @@ const PRODUCT = 2;
 const ARRAY = 3;
 
 /** Types without members, in the order of their numbers, which begin with 4. */
-const PLAIN = ['string', 'bool', 'i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'i64', 'u64', 'i128', 'u128', 'i256', 'u256', 'f32', 'f64'];
+const PLAIN = [
+  'string',
+  'bool',
+  'i8',
+  'u8',
+  'i16',
+  'u16',
+  'i32',
+  'u32',
+  'i64',
+  'u64',
+  'i128',
+  'u128',
+  'i256',
+  'u256',
+  'f32',
+  'f64',
+];
 const FIRST_PLAIN = 4;
 
 /** Types that are stored as products with one member of a name that tells them apart. */

@@ -1,5 +1,8 @@
 /** Part of every host of modules and clients, but of no library of types that modules may be compiled with. */
-declare const TextDecoder: new (label: 'utf-8', options: { fatal: boolean }) => { decode(bytes: Uint8Array): string };
+declare const TextDecoder: new (
+  label: 'utf-8',
+  options: { fatal: boolean },
+) => { decode(bytes: Uint8Array): string };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -71,8 +74,14 @@ function shortAscii(bytes: Uint8Array, start: number, end: number): string | nul
   let text = '';
   let at = start;
   for (; at + 8 <= end; at += 8) {
-    const a = bytes[at]!, b = bytes[at + 1]!, c = bytes[at + 2]!, d = bytes[at + 3]!;
-    const e = bytes[at + 4]!, f = bytes[at + 5]!, g = bytes[at + 6]!, h = bytes[at + 7]!;
+    const a = bytes[at]!,
+      b = bytes[at + 1]!,
+      c = bytes[at + 2]!,
+      d = bytes[at + 3]!;
+    const e = bytes[at + 4]!,
+      f = bytes[at + 5]!,
+      g = bytes[at + 6]!,
+      h = bytes[at + 7]!;
     if ((a | b | c | d | e | f | g | h) > 0x7f) return null;
     text += String.fromCharCode(a, b, c, d, e, f, g, h);
   }

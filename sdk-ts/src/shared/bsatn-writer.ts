@@ -10,7 +10,7 @@ const LONG_STRING_CHARS = 512;
 export class BsatnWriter {
   buffer: ArrayBuffer;
   view: DataView;
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
   /** The size of the buffer. Asking the buffer itself takes longer than writing a number. */
   capacity: number;
   /** How many bytes have been written; the next ones go here. */
@@ -88,7 +88,7 @@ export class BsatnWriter {
   }
 
   /** What has been written, in a buffer of its own. */
-  copy(): Uint8Array<ArrayBuffer> {
+  copy(): Uint8Array {
     return this.bytes.slice(0, this.offset);
   }
 

@@ -187,7 +187,9 @@ function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) {
-    return typeof (value as any).tag === 'string' ? `{ tag: ${JSON.stringify((value as any).tag)} }` : 'an object';
+    return typeof (value as any).tag === 'string'
+      ? `{ tag: ${JSON.stringify((value as any).tag)} }`
+      : 'an object';
   }
   return typeof value === 'function' ? 'a function' : String(value);
 }

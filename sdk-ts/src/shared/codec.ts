@@ -245,7 +245,9 @@ function writeVariable(source: Source, type: ValueType, value: string, path: str
     case 'array':
       source.add(`if(${v}==null||typeof ${v}!=='object'||typeof ${v}.length!=='number')${fail('an array')};`);
       if (type.element.kind === 'u8') {
-        source.add(`if(!${source.capture(runtime.areBytes)}(${v}))${fail('an array of bytes')};w.byteArray(${v});`);
+        source.add(
+          `if(!${source.capture(runtime.areBytes)}(${v}))${fail('an array of bytes')};w.byteArray(${v});`,
+        );
       } else {
         const i = source.fresh();
         source.add(`w.u32(${v}.length);`);
@@ -265,7 +267,9 @@ function writeVariable(source: Source, type: ValueType, value: string, path: str
       const variants = variantsOf(type);
       source.add(`if(${v}==null)${fail('an object with a tag')};switch(${v}.tag){`);
       variants.forEach((variant, tag) => {
-        source.add(`case ${JSON.stringify(variant.name)}:w.u8(${tag});${payload(variant.type, `${v}.value`)}break;`);
+        source.add(
+          `case ${JSON.stringify(variant.name)}:w.u8(${tag});${payload(variant.type, `${v}.value`)}break;`,
+        );
       });
       const names = variants.map((variant) => variant.name).join(', ');
       source.add(`default:${bad(source, path, `tagged as one of ${names}`, v)}}`);

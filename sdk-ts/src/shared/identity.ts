@@ -11,7 +11,8 @@ export class Identity {
 
   /** @param value the identity as an unsigned integer, or as 64 hexadecimal digits */
   constructor(value: bigint | string) {
-    this.__identity__ = typeof value === 'string' ? fromHex(value, 64, 'an identity') : checkBigInt(value, 'an identity');
+    this.__identity__ =
+      typeof value === 'string' ? fromHex(value, 64, 'an identity') : checkBigInt(value, 'an identity');
   }
 
   /** Reads the 64 hexadecimal digits that `toHexString` writes. */

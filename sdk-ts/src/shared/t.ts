@@ -120,7 +120,10 @@ function row(...args: [RowObj] | [string, RowObj]): RowBuilder<RowObj> {
   return new MembersType(name, columns) as unknown as RowBuilder<RowObj>;
 }
 
-function enumeration<const Name extends string>(name: string, variants: readonly Name[]): SimpleEnumBuilder<Name>;
+function enumeration<const Name extends string>(
+  name: string,
+  variants: readonly Name[],
+): SimpleEnumBuilder<Name>;
 function enumeration<Variants extends { readonly [variant: string]: UnitBuilder }>(
   name: string,
   variants: Variants,

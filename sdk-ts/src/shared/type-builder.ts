@@ -75,8 +75,10 @@ export interface KeyBuilder<T, Options extends ColumnOptions = {}> extends TypeB
 }
 
 /** A type of integers. */
-export interface IntegerBuilder<T extends number | bigint, Options extends ColumnOptions = {}>
-  extends KeyBuilder<T, Options> {
+export interface IntegerBuilder<
+  T extends number | bigint,
+  Options extends ColumnOptions = {},
+> extends KeyBuilder<T, Options> {
   /** Zero in an inserted row is replaced by the next number, beginning with 1. */
   autoInc(this: WithoutDefault<Options>): IntegerBuilder<T, Options & { autoInc: true }>;
 
@@ -116,16 +118,24 @@ export type MembersObj = { readonly [name: string]: TypeBuilder<any, any> };
 export type RowObj = MembersObj;
 
 /** The JavaScript type of the values of a type: `Infer<typeof player.rowType>`. */
-export type Infer<B> = B extends { readonly type: infer T } ? T : B extends RowObj ? InferTypeOfRow<B> : never;
+export type Infer<B> = B extends { readonly type: infer T }
+  ? T
+  : B extends RowObj
+    ? InferTypeOfRow<B>
+    : never;
 
 /** The JavaScript type of the rows with the given columns. */
 export type InferTypeOfRow<Row extends RowObj> = { -readonly [Column in keyof Row]: Row[Column]['type'] };
 
 /** A row to be stored: like {@link InferTypeOfRow}, but columns that may be `undefined` can be left out. */
 export type RowInput<Row extends RowObj> = {
-  -readonly [Column in keyof Row as undefined extends Row[Column]['type'] ? never : Column]: Row[Column]['type'];
+  -readonly [
+    Column in keyof Row as undefined extends Row[Column]['type'] ? never : Column
+  ]: Row[Column]['type'];
 } & {
-  -readonly [Column in keyof Row as undefined extends Row[Column]['type'] ? Column : never]?: Row[Column]['type'];
+  -readonly [
+    Column in keyof Row as undefined extends Row[Column]['type'] ? Column : never
+  ]?: Row[Column]['type'];
 };
 
 /** Values of an enum: an object with a tag, and a value unless the variant is `t.unit()`. */
@@ -204,7 +214,8 @@ export class ColumnType {
 
   autoInc(): ColumnType {
     const { kind } = this.valueType;
-    if (!INTEGERS.has(kind)) throw new TypeError(`autoInc() is for integers, not for a column of type ${kind}`);
+    if (!INTEGERS.has(kind))
+      throw new TypeError(`autoInc() is for integers, not for a column of type ${kind}`);
     return withOptions(this, { autoInc: true });
   }
 }

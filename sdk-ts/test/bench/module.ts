@@ -2,7 +2,10 @@
 import { schema, table, t } from 'orrery/server';
 
 const account = table({}, { id: t.u32().primaryKey(), balance: t.i64() });
-const person = table({}, { id: t.u64().primaryKey().autoInc(), name: t.string(), age: t.u8(), who: t.identity() });
+const person = table(
+  {},
+  { id: t.u64().primaryKey().autoInc(), name: t.string(), age: t.u8(), who: t.identity() },
+);
 
 const spacetimedb = schema({ account, person });
 export default spacetimedb;
@@ -34,7 +37,8 @@ export const dUpdate = spacetimedb.reducer({ count: t.u32() }, (ctx, { count }) 
 });
 
 export const eInsert = spacetimedb.reducer({ count: t.u32() }, (ctx, { count }) => {
-  for (let i = 0; i < count; i++) ctx.db.person.insert({ id: 5n, name: 'Ada Lovelace', age: 36, who: ctx.sender });
+  for (let i = 0; i < count; i++)
+    ctx.db.person.insert({ id: 5n, name: 'Ada Lovelace', age: 36, who: ctx.sender });
 });
 
 export const fScan = spacetimedb.reducer((ctx) => {

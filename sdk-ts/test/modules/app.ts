@@ -15,7 +15,8 @@ export const addNote = app.reducer({ text: t.string() }, (ctx, { text }) => {
 });
 
 export const peek = app.reducer((ctx) => {
-  for (const entry of ctx.db.mid.lib.entry.byKind.filter([1, { gte: 'b' }])) ctx.db.note.insert({ text: entry.value });
+  for (const entry of ctx.db.mid.lib.entry.byKind.filter([1, { gte: 'b' }]))
+    ctx.db.note.insert({ text: entry.value });
   for (const box of ctx.db.mid.box) ctx.db.note.insert({ text: box.name });
 });
 

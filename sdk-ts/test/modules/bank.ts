@@ -27,7 +27,10 @@ const visit = table(
 
 const blob = table({}, { id: t.u32().primaryKey(), data: t.byteArray() });
 const counters = table({}, { a: t.u64().primaryKey().autoInc(), text: t.string(), b: t.u16().autoInc() });
-const member = table({}, { who: t.identity().primaryKey(), seen: t.timestamp().index(), level: t.i64().index() });
+const member = table(
+  {},
+  { who: t.identity().primaryKey(), seen: t.timestamp().index(), level: t.i64().index() },
+);
 
 const bank = schema({ person, visit, blob, counters, member });
 

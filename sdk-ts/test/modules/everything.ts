@@ -85,22 +85,34 @@ export const echo = spacetimedb.reducer({ row: allTypes.rowType }, (ctx, { row }
   ctx.db.allTypes.insert(row);
 });
 export const noParams = spacetimedb.reducer(() => {});
-export const renamed = spacetimedb.reducer({ name: 'otherName' }, { shape: Shape, points: t.array(Point) }, () => {
-  throw new SenderError('not today');
-});
+export const renamed = spacetimedb.reducer(
+  { name: 'otherName' },
+  { shape: Shape, points: t.array(Point) },
+  () => {
+    throw new SenderError('not today');
+  },
+);
 export const tick = spacetimedb.reducer({ onSchedule: timer }, { arg: timer.rowType }, () => {});
 export const oldTick = spacetimedb.procedure({ arg: oldTimer.rowType }, t.unit(), () => {});
 
-export const sum = spacetimedb.procedure({ left: t.u32(), right: t.u32() }, t.u64(), (_ctx, { left, right }) =>
-  BigInt(left) + BigInt(right),
+export const sum = spacetimedb.procedure(
+  { left: t.u32(), right: t.u32() },
+  t.u64(),
+  (_ctx, { left, right }) => BigInt(left) + BigInt(right),
 );
 export const findPoint = spacetimedb.procedure(t.option(Point), () => undefined);
 
 const Summary = t.row('Summary', { name: t.string().primaryKey(), count: t.u32() });
-export const summaries = spacetimedb.anonymousView({ name: 'all_summaries', public: true }, t.array(Summary), () => []);
-export const mine = spacetimedb.view({ public: true }, t.option(keyed.rowType), (ctx) => [
-  ...ctx.db.keyed.owner.filter(ctx.sender),
-][0]);
+export const summaries = spacetimedb.anonymousView(
+  { name: 'all_summaries', public: true },
+  t.array(Summary),
+  () => [],
+);
+export const mine = spacetimedb.view(
+  { public: true },
+  t.option(keyed.rowType),
+  (ctx) => [...ctx.db.keyed.owner.filter(ctx.sender)][0],
+);
 export const adults = spacetimedb.view({ public: true }, t.array(keyed.rowType), (ctx) =>
   ctx.from.keyed.where((row) => row.age.gte(18)),
 );

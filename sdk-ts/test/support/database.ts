@@ -102,7 +102,8 @@ export class Database {
     );
     const decoder = new Decoder(data);
     if (decoder.u8() === 1) return decoder.string();
-    const row = typeof returns === 'object' && 'array' in returns ? returns.array : (returns as any).sum[0].type;
+    const row =
+      typeof returns === 'object' && 'array' in returns ? returns.array : (returns as any).sum[0].type;
     const rows = decoder.list(() => decoder.value(row, typespace));
     if (!decoder.isAtEnd) throw new Error('the answer of a view has more bytes than it needs');
     return rows;
@@ -125,7 +126,8 @@ export class Database {
     for (const table of definition.tables) {
       const stored = new StoredTable(table, typespace);
       this.host.tables.set(prefix + table.sourceName, stored);
-      for (const index of table.indexes) this.host.indexes.set(prefix + index.sourceName, { table: stored, index });
+      for (const index of table.indexes)
+        this.host.indexes.set(prefix + index.sourceName, { table: stored, index });
     }
     const none = { returns: { product: [] }, typespace, isAnonymous: false };
     for (const { sourceName, params } of definition.reducers) {
@@ -138,7 +140,8 @@ export class Database {
       const id = isAnonymous ? views.anonymous++ : views.sender++;
       this.#views.set(prefix + sourceName, { ...none, id, params, returns, isAnonymous });
     }
-    for (const { namespace, module } of definition.submodules) this.#add(module, `${prefix}${namespace}.`, views);
+    for (const { namespace, module } of definition.submodules)
+      this.#add(module, `${prefix}${namespace}.`, views);
   }
 }
 

@@ -84,7 +84,12 @@ function readSection(d: Decoder, into: Definition): void {
       into.typespace = d.list(() => d.type());
       break;
     case 1:
-      into.types = d.list(() => ({ scope: d.list(string), name: d.string(), type: d.u32(), customOrdering: d.bool() }));
+      into.types = d.list(() => ({
+        scope: d.list(string),
+        name: d.string(),
+        type: d.u32(),
+        customOrdering: d.bool(),
+      }));
       break;
     case 2:
       into.tables = d.list(() => readTable(d));
@@ -186,5 +191,15 @@ function readTable(d: Decoder): TableDefinition {
   if (d.u8() !== 1) throw new Error('the table is not one of the user');
   const isPublic = d.u8() === 0;
   const defaults = d.list(() => ({ column: d.u16(), value: d.bytes() }));
-  return { sourceName, rowType, primaryKey, indexes, uniques, sequences, isPublic, defaults, isEvent: d.bool() };
+  return {
+    sourceName,
+    rowType,
+    primaryKey,
+    indexes,
+    uniques,
+    sequences,
+    isPublic,
+    defaults,
+    isEvent: d.bool(),
+  };
 }

@@ -135,7 +135,12 @@ export class Host {
     return generated.length;
   };
 
-  datastore_update_bsatn = (tableId: number, indexId: number, buffer: ArrayBuffer, length: number): number => {
+  datastore_update_bsatn = (
+    tableId: number,
+    indexId: number,
+    buffer: ArrayBuffer,
+    length: number,
+  ): number => {
     this.#called('datastore_update_bsatn');
     const table = this.#table(tableId);
     const { index } = this.#index(indexId);
@@ -151,7 +156,11 @@ export class Host {
     return generated.length;
   };
 
-  datastore_delete_by_index_scan_point_bsatn = (index: number, point: ArrayBuffer, pointLen: number): number => {
+  datastore_delete_by_index_scan_point_bsatn = (
+    index: number,
+    point: ArrayBuffer,
+    pointLen: number,
+  ): number => {
     this.#called('datastore_delete_by_index_scan_point_bsatn');
     const { table, index: definition } = this.#index(index);
     return table.remove(table.point(definition, head(point, pointLen)));

@@ -9,7 +9,10 @@ declare module 'node:assert/strict' {
   export function notEqual(actual: unknown, expected: unknown, message?: string): void;
   export function ok(value: unknown, message?: string): void;
   export function match(text: string, pattern: RegExp, message?: string): void;
-  export function throws(body: () => unknown, expected: RegExp | object | (new (...args: any[]) => Error)): void;
+  export function throws(
+    body: () => unknown,
+    expected: RegExp | object | (new (...args: any[]) => Error),
+  ): void;
 }
 
 declare module 'node:fs' {

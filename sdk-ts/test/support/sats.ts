@@ -5,11 +5,7 @@
 
 /** A type as the definition has it. */
 export type Type =
-  | { ref: number }
-  | { sum: readonly Member[] }
-  | { product: readonly Member[] }
-  | { array: Type }
-  | Plain;
+  { ref: number } | { sum: readonly Member[] } | { product: readonly Member[] } | { array: Type } | Plain;
 export interface Member {
   name: string | null;
   type: Type;

@@ -42,7 +42,8 @@ export class StoredTable {
   check(row: Uint8Array): void {
     const decoder = new Decoder(row);
     decoder.value(this.rowType, this.#typespace);
-    if (!decoder.isAtEnd) throw new Error(`there are bytes left behind a row of ${this.definition.sourceName}`);
+    if (!decoder.isAtEnd)
+      throw new Error(`there are bytes left behind a row of ${this.definition.sourceName}`);
   }
 
   /** The row with generated columns filled in, and the bytes of these columns. */
@@ -79,7 +80,9 @@ export class StoredTable {
   }
 
   isUnique(index: Index): boolean {
-    return this.definition.uniques.some((columns) => columns.toSorted().join() === index.columns.toSorted().join());
+    return this.definition.uniques.some(
+      (columns) => columns.toSorted().join() === index.columns.toSorted().join(),
+    );
   }
 
   /** Rows whose key is `key`, in the order in which they came. */
@@ -93,12 +96,21 @@ export class StoredTable {
     const column = index.columns[scan.prefixColumns]!;
     const value = (row: Uint8Array) => this.decode(row)[this.columns[column]!.name!];
     const bound = (bound: ScanBound) =>
-      bound.kind === 'unbounded' ? undefined : new Decoder(bound.value).value(this.columns[column]!.type, this.#typespace);
+      bound.kind === 'unbounded'
+        ? undefined
+        : new Decoder(bound.value).value(this.columns[column]!.type, this.#typespace);
     const [from, to] = [bound(scan.from), bound(scan.to)];
     return this.rows
       .filter((row) => toHex(this.project(row, prefix)) === toHex(scan.prefix))
-      .filter((row) => scan.from.kind === 'unbounded' || compare(value(row), from) >= (scan.from.kind === 'included' ? 0 : 1))
-      .filter((row) => scan.to.kind === 'unbounded' || compare(value(row), to) <= (scan.to.kind === 'included' ? 0 : -1))
+      .filter(
+        (row) =>
+          scan.from.kind === 'unbounded' ||
+          compare(value(row), from) >= (scan.from.kind === 'included' ? 0 : 1),
+      )
+      .filter(
+        (row) =>
+          scan.to.kind === 'unbounded' || compare(value(row), to) <= (scan.to.kind === 'included' ? 0 : -1),
+      )
       .sort((a, b) => this.#compareByKey(index, a, b));
   }
 

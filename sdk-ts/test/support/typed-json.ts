@@ -29,10 +29,14 @@ export function typedJson(type: ValueType, value: any): string {
     case 'option':
       return value === undefined ? '{"none":[]}' : `{"some":${typedJson(type.value, value)}}`;
     case 'result':
-      return 'ok' in value ? `{"ok":${typedJson(type.ok, value.ok)}}` : `{"err":${typedJson(type.err, value.err)}}`;
+      return 'ok' in value
+        ? `{"ok":${typedJson(type.ok, value.ok)}}`
+        : `{"err":${typedJson(type.err, value.err)}}`;
     case 'product': {
       if (type.fields.length === 0) return '[]';
-      const fields = type.fields.map(({ name, type }) => `${JSON.stringify(name)}:${typedJson(type, value[name])}`);
+      const fields = type.fields.map(
+        ({ name, type }) => `${JSON.stringify(name)}:${typedJson(type, value[name])}`,
+      );
       return `{${fields.join()}}`;
     }
     case 'sum': {

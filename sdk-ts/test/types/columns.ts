@@ -58,7 +58,11 @@ expect<Equal<Infer<ReturnType<typeof row.optional>>, { id: number; name: string 
 const fromRow = table({ public: true }, row);
 expect<Equal<Infer<typeof fromRow.rowType>, { id: number; name: string }>>();
 
-const shape = t.enum('Shape', { Dot: t.unit(), Circle: t.u32(), Box: t.object('Box', { w: t.f32(), h: t.f32() }) });
+const shape = t.enum('Shape', {
+  Dot: t.unit(),
+  Circle: t.u32(),
+  Box: t.object('Box', { w: t.f32(), h: t.f32() }),
+});
 expect<
   Equal<
     Infer<typeof shape>,

@@ -22,7 +22,9 @@ export const noParams = spacetimedb.reducer((ctx) => {
   add(ctx);
 });
 export const noArgs = spacetimedb.reducer(() => {});
-export const named = spacetimedb.reducer({ name: 'other' }, (ctx) => ctx.db.person.insert({ id: 1n, name: '' }));
+export const named = spacetimedb.reducer({ name: 'other' }, (ctx) =>
+  ctx.db.person.insert({ id: 1n, name: '' }),
+);
 export const namedParam = spacetimedb.reducer({ name: t.string() }, (_ctx, { name }) => name.length);
 export const tick = spacetimedb.reducer({ onSchedule: timer }, { arg: timer.rowType }, (_ctx, { arg }) => {
   expect<Equal<typeof arg, { id: bigint; at: ScheduleAt }>>();
@@ -66,16 +68,26 @@ spacetimedb.procedure(t.u64(), () => {});
 // @ts-expect-error procedures are not async
 spacetimedb.procedure(t.u64(), async () => 5n);
 
-export const rows = spacetimedb.view({ public: true }, t.array(person.rowType), (ctx) => [{ id: 1n, name: String(ctx.sender) }]);
-export const iterator = spacetimedb.view({ public: true }, t.array(person.rowType), (ctx) => ctx.db.person.iter());
+export const rows = spacetimedb.view({ public: true }, t.array(person.rowType), (ctx) => [
+  { id: 1n, name: String(ctx.sender) },
+]);
+export const iterator = spacetimedb.view({ public: true }, t.array(person.rowType), (ctx) =>
+  ctx.db.person.iter(),
+);
 export const query = spacetimedb.view({ public: true }, t.array(person.rowType), (ctx) =>
   ctx.from.person.where((row) => row.name.eq('x')),
 );
 export const join = spacetimedb.view({ public: true }, t.array(timer.rowType), (ctx) =>
   ctx.from.person.rightSemijoin(ctx.from.timer, (left, right) => left.id.eq(right.id)),
 );
-export const option = spacetimedb.view({ public: true }, t.option(person.rowType), (ctx) => ctx.db.person.id.find(1n));
-export const optionQuery = spacetimedb.view({ public: true }, person.rowType.optional(), (ctx) => ctx.from.person);
+export const option = spacetimedb.view({ public: true }, t.option(person.rowType), (ctx) =>
+  ctx.db.person.id.find(1n),
+);
+export const optionQuery = spacetimedb.view(
+  { public: true },
+  person.rowType.optional(),
+  (ctx) => ctx.from.person,
+);
 export const anonymous = spacetimedb.anonymousView({ public: true }, t.array(person.rowType), (ctx) => {
   // @ts-expect-error nobody in particular looks
   ctx.sender;

@@ -118,7 +118,9 @@ export function views(ctx: ViewCtx<S>): void {
   // @ts-expect-error views change nothing
   person.id.update;
 
-  const query = ctx.from.person.where((row) => row.age.gte(18).and(row.name.ne('x'))).where((row) => row.id.lt(5n));
+  const query = ctx.from.person
+    .where((row) => row.age.gte(18).and(row.name.ne('x')))
+    .where((row) => row.id.lt(5n));
   query.leftSemijoin(ctx.from.lib.entry, (left, right) => left.id.eq(right.id));
   // @ts-expect-error a name is no number
   ctx.from.person.where((row) => row.name.eq(5));

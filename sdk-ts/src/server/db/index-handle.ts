@@ -71,7 +71,10 @@ export function multiHandle(name: string, table: TableSchema, index: IndexDefini
   const scan = scanner(table, index);
   return {
     filter: (key) =>
-      new RowIterator(scan(id(), key, datastore_index_scan_point_bsatn, datastore_index_scan_range_bsatn), read),
+      new RowIterator(
+        scan(id(), key, datastore_index_scan_point_bsatn, datastore_index_scan_range_bsatn),
+        read,
+      ),
     delete: (key) =>
       scan(id(), key, datastore_delete_by_index_scan_point_bsatn, datastore_delete_by_index_scan_range_bsatn),
   };
@@ -151,7 +154,9 @@ function writeBound(writer: BsatnWriter, write: Write, bound: Bound<unknown>): v
     case 'unbounded':
       return writer.u8(2);
     default:
-      throw new TypeError(`the bound of a range is included, excluded or unbounded, not ${String((bound as any).tag)}`);
+      throw new TypeError(
+        `the bound of a range is included, excluded or unbounded, not ${String((bound as any).tag)}`,
+      );
   }
 }
 

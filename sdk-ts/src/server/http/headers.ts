@@ -11,7 +11,9 @@ export class Headers {
 
   constructor(init: HeadersInit = {}) {
     const isIterable = typeof (init as any)[Symbol.iterator] === 'function';
-    for (const [name, value] of isIterable ? (init as Iterable<readonly [string, string]>) : Object.entries(init)) {
+    for (const [name, value] of isIterable
+      ? (init as Iterable<readonly [string, string]>)
+      : Object.entries(init)) {
       this.append(name, value);
     }
   }

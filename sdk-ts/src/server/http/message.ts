@@ -14,7 +14,17 @@ declare const TextEncoder: new () => { encode(text: string): Uint8Array };
 export type HttpVersion = { tag: 'Http09' | 'Http10' | 'Http11' | 'Http2' | 'Http3' };
 
 /** Methods with a number of their own. */
-export const METHODS = ['Get', 'Head', 'Post', 'Put', 'Delete', 'Connect', 'Options', 'Trace', 'Patch'] as const;
+export const METHODS = [
+  'Get',
+  'Head',
+  'Post',
+  'Put',
+  'Delete',
+  'Connect',
+  'Options',
+  'Trace',
+  'Patch',
+] as const;
 
 export interface RequestHead {
   method: string;
@@ -69,7 +79,11 @@ export function encodeRequest(head: RequestHead): Uint8Array {
 export function decodeRequest(bytes: Uint8Array): RequestHead {
   const head = decode(request, bytes);
   const { tag, value } = head.method;
-  return { ...head, method: tag === 'Extension' ? value : tag.toUpperCase(), headers: decodeHeaders(head.headers) };
+  return {
+    ...head,
+    method: tag === 'Extension' ? value : tag.toUpperCase(),
+    headers: decodeHeaders(head.headers),
+  };
 }
 
 export function encodeResponse(head: ResponseHead): Uint8Array {

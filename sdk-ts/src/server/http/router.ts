@@ -53,7 +53,10 @@ export class Router {
 
   /** All routes of `other`, each path behind `prefix`. */
   nest(prefix: string, other: Router): Router {
-    return new Router([...this.#routes, ...other.#routes.map((route) => ({ ...route, path: prefix + route.path }))]);
+    return new Router([
+      ...this.#routes,
+      ...other.#routes.map((route) => ({ ...route, path: prefix + route.path })),
+    ]);
   }
 
   /** The routes of both. */

@@ -104,7 +104,8 @@ export class Column<Value> {
 }
 
 /** What a column with values of type `Value` can be compared with. */
-export type Comparable<Value> = (Value & Literal) | (number extends Value ? never : NumberFor<Value>) | Column<Value>;
+export type Comparable<Value> =
+  (Value & Literal) | (number extends Value ? never : NumberFor<Value>) | Column<Value>;
 type NumberFor<Value> = bigint extends Value ? number : never;
 
 /** What `where` accepts: a condition, a column of booleans, or a plain boolean. */

@@ -132,7 +132,8 @@ class SelectFrom extends Select {
     on: (left: Columns<RowObj>, right: Columns<RowObj>) => Condition,
     answer: Source,
   ): Select {
-    if (!(other instanceof SelectFrom)) throw new TypeError('a semijoin is with a table, as in ctx.from.person');
+    if (!(other instanceof SelectFrom))
+      throw new TypeError('a semijoin is with a table, as in ctx.from.person');
     if (other.source.sqlName === this.source.sqlName) {
       throw new TypeError(`a query cannot join ${this.source.sqlName} with itself`);
     }

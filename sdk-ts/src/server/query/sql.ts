@@ -6,15 +6,7 @@ import { Uuid } from '../../shared/uuid.ts';
 
 /** Values that a column can be compared with. */
 export type Literal =
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | Identity
-  | ConnectionId
-  | Timestamp
-  | Uuid;
+  boolean | number | bigint | string | Uint8Array | Identity | ConnectionId | Timestamp | Uuid;
 
 /** A name in quotes. The parts of a name within a submodule are quoted one by one. */
 export function quoteName(...parts: readonly string[]): string {
