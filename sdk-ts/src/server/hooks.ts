@@ -11,7 +11,7 @@ import {
   reducerContext,
   viewContext,
 } from './call.ts';
-import { releaseWriter, takeWriter } from './db/scratch.ts';
+import { takeBytes, takeWriter } from './db/scratch.ts';
 import { SenderError, hostErrorClass } from './errors.ts';
 import type { ParamsObj } from './exports.ts';
 import { decodeRequest, encodeResponse } from './http/message.ts';
@@ -212,9 +212,7 @@ function runView({ name, fn, returns }: ViewTarget, ctx: object): { data: Uint8A
     }
     writer.view.setUint32(countAt, count, true);
   }
-  const data = writer.copy();
-  releaseWriter(writer);
-  return { data };
+  return { data: takeBytes(writer) };
 }
 
 function rowsOf(name: string, result: unknown): Iterable<unknown> {
@@ -227,7 +225,5 @@ function rowsOf(name: string, result: unknown): Iterable<unknown> {
 function encode(write: Write, value: unknown): Uint8Array {
   const writer = takeWriter();
   write(writer, value);
-  const bytes = writer.copy();
-  releaseWriter(writer);
-  return bytes;
+  return takeBytes(writer);
 }

@@ -2,7 +2,7 @@
 import type { BsatnWriter } from '../shared/bsatn-writer.ts';
 import { isUnit } from '../shared/value-type.ts';
 import type { ProductType, ValueType } from '../shared/value-type.ts';
-import { releaseWriter, takeWriter } from './db/scratch.ts';
+import { takeBytes, takeWriter } from './db/scratch.ts';
 import { lifecycles } from './exports.ts';
 import type { ParamsObj } from './exports.ts';
 import { METHODS } from './http/message.ts';
@@ -38,9 +38,7 @@ export function encodeModule(module: Module): Uint8Array {
   const writer = takeWriter();
   writer.u8(VERSION_10);
   writeDefinition(writer, module);
-  const bytes = writer.copy();
-  releaseWriter(writer);
-  return bytes;
+  return takeBytes(writer);
 }
 
 function writeDefinition(writer: BsatnWriter, module: Module): void {

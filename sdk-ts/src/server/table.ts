@@ -3,7 +3,7 @@ import { MembersType } from '../shared/type-builder.ts';
 import type { IndexAlgorithm, RowBuilder, RowObj, RuntimeColumnOptions } from '../shared/type-builder.ts';
 import type { ProductType, ValueType } from '../shared/value-type.ts';
 import { pascalCase, sameWords } from './names.ts';
-import { releaseWriter, takeWriter } from './db/scratch.ts';
+import { takeBytes, takeWriter } from './db/scratch.ts';
 
 /** An index over the columns of a table, in the options of the table. */
 export type IndexOptions<Column extends string> = {
@@ -120,8 +120,7 @@ export class TableSchema<
       } catch (error) {
         throw new TypeError(`the default value of the column ${column.name}: ${(error as Error).message}`);
       }
-      defaults.push([position, writer.copy()]);
-      releaseWriter(writer);
+      defaults.push([position, takeBytes(writer)]);
     });
     return defaults;
   }

@@ -29,6 +29,15 @@ export function releaseWriter(writer: BsatnWriter): void {
   if (writer.capacity <= KEPT_BYTES) spareWriter = writer;
 }
 
+/** What has been written, as bytes that nobody writes to any more. Gives the writer back. */
+export function takeBytes(writer: BsatnWriter): Uint8Array {
+  // A buffer that would not be kept can as well be given away.
+  if (writer.capacity > KEPT_BYTES) return writer.bytes.subarray(0, writer.offset);
+  const bytes = writer.copy();
+  releaseWriter(writer);
+  return bytes;
+}
+
 /** A buffer that the host writes rows into, and the reader that takes them out. */
 export class RowBuffer {
   #buffer = new ArrayBuffer(READ_BYTES);

@@ -3,7 +3,7 @@ import { readerOf, writerOf } from '../../shared/codec.ts';
 import { TimeDuration } from '../../shared/time-duration.ts';
 import type { Member, ValueType } from '../../shared/value-type.ts';
 import { BsatnReader } from '../../shared/bsatn-reader.ts';
-import { releaseWriter, takeWriter } from '../db/scratch.ts';
+import { takeBytes, takeWriter } from '../db/scratch.ts';
 import { Headers } from './headers.ts';
 
 /** Part of every host of modules, but of no library of types that modules may be compiled with. */
@@ -98,9 +98,7 @@ export function decodeResponse(bytes: Uint8Array): ResponseHead {
 function encode(type: ValueType, value: unknown): Uint8Array {
   const writer = takeWriter();
   writerOf(type)(writer, value);
-  const bytes = writer.copy();
-  releaseWriter(writer);
-  return bytes;
+  return takeBytes(writer);
 }
 
 function decode(type: ValueType, bytes: Uint8Array): any {
