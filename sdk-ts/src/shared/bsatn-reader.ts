@@ -19,10 +19,11 @@ export class BsatnReader {
     this.view = view;
   }
 
-  /** Starts over at the beginning of another buffer. */
+  /** Starts over at the beginning of a buffer: another one, or the same with something else in it. */
   reset(view: DataView): void {
-    this.view = view;
     this.offset = 0;
+    if (view === this.view) return;
+    this.view = view;
     this.#bytes = null;
   }
 
