@@ -1,2 +1,0 @@
-/** What the client SDK and the server SDK have in common. */
-export type Nothing = undefined;
