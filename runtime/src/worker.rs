@@ -3,13 +3,16 @@
 //! It takes jobs from a queue, runs each to its end, and never waits for disk or network. Answers are held
 //! back until what they tell is on disk, and go out in batches: one wake-up of the journal for many of them.
 
+mod schedule;
+
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use orrery_host_abi::{
     Call, ConnectionId, Fault, Function, Identity, LogLevel, Outcome, Timestamp, bsatn::Encode,
 };
@@ -17,12 +20,15 @@ use tokio::sync::oneshot;
 
 use crate::{
     database::{CallError, Caller, DatabaseKey, PublishError, Published, Stopped},
+    lending::{self, LoanEnd, LoanRequest, NoLoan},
+    procedures::{ProcedureFailure, ProcedureJob, Target},
     program::{Instance, LoadedProgram},
-    running::Running,
+    running::{Prepared, Running},
+    scheduler::Scheduler,
     schema::{self, Catalog, SchemaError, system_index, system_table, write_module_row},
     session::{CallContext, ImmediateCall, Session},
     shared::Shared,
-    store::{CommitError, Table, WriteError, Writer},
+    store::{CommitError, Table, TxOffset, WriteError, Writer},
 };
 
 /// The stack of a thread on which modules run: room for what a module may use of it, and for the host calls that
@@ -70,6 +76,8 @@ pub(crate) enum Job {
     CallOnce(ReducerCall, CallReply),
     /// A client connects.
     Connect(Caller, oneshot::Sender<Result<(), CallError>>),
+    /// A procedure opens a transaction.
+    Lend(LoanRequest),
     /// A new program.
     Publish(Box<LoadedProgram>, oneshot::Sender<Result<Published, PublishError>>),
     /// A new program (or the present one) with no data.
@@ -86,6 +94,8 @@ type Held = Box<dyn FnOnce(Result<(), Stopped>) + Send>;
 /// The state of the thread.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    /// Nothing is sent; others see it go.
+    _alive: Sender<Infallible>,
     jobs: Receiver<Job>,
     running: Arc<Running>,
     /// Always there between jobs.
@@ -100,11 +110,16 @@ pub(crate) struct Worker {
     held: Vec<Held>,
     /// Calls that the module asked for itself.
     immediate_calls: VecDeque<ImmediateCall>,
+    /// None while programs change places: what is written then says nothing about when to run what.
+    scheduler: Option<Scheduler>,
+    /// Nobody holds the database any more.
+    is_abandoned: bool,
 }
 
 /// What a new worker begins with. The writer's data fits the program.
 pub(crate) struct Start {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) alive: Sender<Infallible>,
     pub(crate) jobs: Receiver<Job>,
     pub(crate) writer: Writer,
     pub(crate) session: Session,
@@ -114,12 +129,13 @@ pub(crate) struct Start {
 impl Worker {
     /// Prepares the thread that it is called on: starts the instance.
     pub(crate) fn new(start: Start) -> Result<Self, String> {
-        let Start { shared, jobs, writer, mut session, running } = start;
+        let Start { shared, alive, jobs, writer, mut session, running } = start;
         session.set_catalog(Arc::clone(&running.catalog));
         let (session, instance) = running.program.start(session, shared.host.config().time_limit);
         Ok(Self {
             instance: Some(instance?),
             shared,
+            _alive: alive,
             jobs,
             running,
             writer: Some(writer),
@@ -127,6 +143,8 @@ impl Worker {
             replies: Vec::with_capacity(BATCH_JOBS),
             held: Vec::new(),
             immediate_calls: VecDeque::new(),
+            scheduler: None,
+            is_abandoned: false,
         })
     }
 
@@ -162,20 +180,15 @@ impl Worker {
 
     /// Takes jobs until the end.
     pub(crate) fn run(mut self) {
+        self.reschedule();
         loop {
-            // Calls that the module asked for are work too: then there is no waiting for jobs.
-            let mut next = if self.immediate_calls.is_empty() {
-                let Ok(job) = self.jobs.recv() else {
-                    // Nobody holds the database any more.
-                    if let Err(error) = self.close() {
-                        tracing::error!(database = %self.shared.key.database, %error, "not closed cleanly");
-                    }
-                    return;
-                };
-                Some(job)
-            } else {
-                self.jobs.try_recv().ok()
-            };
+            let mut next = self.next_job();
+            if next.is_none() && self.is_abandoned {
+                if let Err(error) = self.close() {
+                    tracing::error!(database = %self.shared.key.database, %error, "not closed cleanly");
+                }
+                return;
+            }
             let mut jobs_left = BATCH_JOBS;
             while let Some(job) = next.take() {
                 if let Job::Close(reply) = job {
@@ -190,8 +203,22 @@ impl Worker {
                     next = self.jobs.try_recv().ok();
                 }
             }
-            self.run_immediate_calls();
             self.release_answers();
+            if self.run_immediate_calls() | self.run_due() {
+                self.count_rows();
+            }
+        }
+    }
+
+    /// Waits for a job, but no longer than until there is other work.
+    fn next_job(&self) -> Option<Job> {
+        if self.is_abandoned || !self.immediate_calls.is_empty() {
+            return self.jobs.try_recv().ok();
+        }
+        // The worker itself keeps the queue open.
+        match self.scheduler.as_ref().and_then(Scheduler::next_wake) {
+            None => self.jobs.recv().ok(),
+            Some(wake) => self.jobs.recv_timeout(self.shared.host.config().clock.wait_for(wake)).ok(),
         }
     }
 
@@ -211,6 +238,7 @@ impl Worker {
                     let _ = reply.send(durable.map_err(CallError::from).and(result));
                 });
             }
+            Job::Lend(request) => self.lend(request),
             Job::Publish(program, reply) => {
                 let result = self.publish(*program);
                 self.hold(move |durable| {
@@ -241,11 +269,15 @@ impl Worker {
             self.disconnect(identity, connection);
         }
         self.keep_immediate_calls(requests.immediate_calls);
+        for due in requests.ran {
+            self.ran(due);
+        }
+        self.is_abandoned |= requests.is_abandoned;
     }
 
     /// Sends out the answers as soon as what they tell is on disk.
     fn release_answers(&mut self) {
-        self.shared.stats.rows.store(self.user_rows(), Ordering::Relaxed);
+        self.count_rows();
         if self.replies.is_empty() && self.held.is_empty() {
             return;
         }
@@ -370,23 +402,72 @@ impl Worker {
         find().unwrap_or_else(|| Arc::from("{}"))
     }
 
-    /// Runs the calls that the module asked for itself, each in a transaction of its own.
-    fn run_immediate_calls(&mut self) {
+    /// Runs the calls that the module asked for itself: reducers here, each in a transaction of its own, procedures
+    /// beside the worker. Whether there were any.
+    fn run_immediate_calls(&mut self) -> bool {
         // Those that they ask for in turn wait for the next round, so that other jobs get their turn.
-        for _ in 0..self.immediate_calls.len() {
+        let count = self.immediate_calls.len();
+        for _ in 0..count {
             let Some(ImmediateCall { name, args }) = self.immediate_calls.pop_front() else { break };
-            let result = match self.running.internal_reducer(&name, &args) {
-                Ok(reducer) => self
-                    .reducer(reducer, self.shared.key.database, None, args, |_| Ok(()))
-                    .map_err(|error| error.to_string()),
+            let database = self.shared.key.database;
+            let result = match self.running.prepare_internal(&name, args) {
+                Ok(Prepared::Reducer(reducer, args)) => {
+                    self.reducer(reducer, database, None, args, |_| Ok(())).map_err(|error| error.to_string())
+                }
+                Ok(Prepared::Procedure(procedure, args)) => {
+                    let call = ImmediateCall { name: name.clone(), args: args.clone() };
+                    let shared = Arc::clone(&self.shared);
+                    let job = ProcedureJob {
+                        running: Arc::clone(&self.running),
+                        target: Target::Procedure(procedure, args),
+                        caller: database,
+                        token: None,
+                        due: None,
+                        after: TxOffset::default(),
+                        reply: Box::new(move |result| {
+                            // Other failures are in the log.
+                            if let Err(ProcedureFailure::ProgramChanged) = result {
+                                shared.call_soon(vec![call]);
+                            }
+                        }),
+                    };
+                    self.shared.run_procedure(job).map_err(|error| error.to_string())
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = result {
-                self.log(
-                    LogLevel::Error,
-                    &format!("the call of `{name}` that the module asked for failed: {error}"),
-                );
+                let message = format!("the call of `{name}` that the module asked for failed: {error}");
+                self.log(LogLevel::Error, &message);
             }
+        }
+        count > 0
+    }
+
+    // ---- transactions ----
+
+    /// Lends the writer to a procedure, and waits until it comes back.
+    fn lend(&mut self, LoanRequest { generation, reply }: LoanRequest) {
+        let refused = match self.shared.check_running() {
+            Err(stopped) => Some(NoLoan::Stopped(stopped)),
+            Ok(()) => (generation != self.running.generation).then_some(NoLoan::ProgramChanged),
+        };
+        // In either case the borrower may have given up by now: then the loan comes back at once.
+        if let Some(refused) = refused {
+            let _ = reply.send(Err(refused));
+            return;
+        }
+        let writer = self.writer.take().expect("the writer is at home between calls");
+        let (loan, lent) = lending::lend(writer);
+        let _ = reply.send(Ok(loan));
+        drop(reply);
+        let (writer, end) = lent.wait(self.shared.host.config().transaction_limit);
+        self.writer = Some(writer);
+        match end {
+            LoanEnd::Commit(reply) => {
+                let committed = self.commit().map(|()| self.writer().offset());
+                let _ = reply.send(committed);
+            }
+            LoanEnd::Dropped | LoanEnd::Overdue => self.writer_mut().rollback(),
         }
     }
 
@@ -399,17 +480,29 @@ impl Worker {
         args: Bytes,
         prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
     ) -> Result<(), CallError> {
+        let timestamp = self.shared.now();
+        self.run_reducer(reducer, identity, caller, timestamp, args, prepare)?;
+        self.commit_reducer()
+    }
+
+    /// `prepare`, then a reducer. If both succeed, their transaction is left open, else nothing has happened.
+    fn run_reducer(
+        &mut self,
+        reducer: u32,
+        identity: Identity,
+        caller: Option<&Caller>,
+        timestamp: Timestamp,
+        args: Bytes,
+        prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
+    ) -> Result<(), CallError> {
         self.shared.check_running()?;
         self.ensure_instance()?;
-        if let Err(error) = prepare(self.writer_mut()) {
-            self.writer_mut().rollback();
-            return Err(CallError::Broke(Fault::Protocol(error.to_string())));
-        }
+        prepare(self.writer_mut()).map_err(|error| self.undo(&error))?;
         let call = Call {
             function: Function::Reducer(reducer),
             caller: identity,
             connection: caller.map(|caller| caller.connection),
-            timestamp: Timestamp::now(),
+            timestamp,
             args,
             body: Bytes::new(),
             time_limit: self.shared.host.config().time_limit,
@@ -434,11 +527,7 @@ impl Worker {
             self.instance = None;
         }
         let error = match outcome {
-            Outcome::Done(_) | Outcome::Responded { .. } => {
-                self.commit()?;
-                self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
-                return Ok(());
-            }
+            Outcome::Done(_) | Outcome::Responded { .. } => return Ok(()),
             Outcome::Refused(message) => CallError::Refused(message),
             Outcome::Broke(fault) => {
                 self.log(LogLevel::Error, &fault.to_string());
@@ -450,22 +539,38 @@ impl Worker {
         Err(error)
     }
 
+    /// Commits what a reducer has done.
+    fn commit_reducer(&mut self) -> Result<(), CallError> {
+        self.commit()?;
+        self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Rolls back a transaction of which a part is not possible.
+    fn undo(&mut self, error: &WriteError) -> CallError {
+        self.writer_mut().rollback();
+        CallError::Broke(Fault::Protocol(error.to_string()))
+    }
+
     /// One transaction without the module.
     fn rows_only(
         &mut self,
         change: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
     ) -> Result<(), CallError> {
         self.shared.check_running()?;
-        if let Err(error) = change(self.writer_mut()) {
-            self.writer_mut().rollback();
-            return Err(CallError::Broke(Fault::Protocol(error.to_string())));
-        }
+        change(self.writer_mut()).map_err(|error| self.undo(&error))?;
         self.commit()
     }
 
     fn commit(&mut self) -> Result<(), CallError> {
         match self.writer_mut().commit() {
             Ok(commit) => {
+                let catalog = &self.running.catalog;
+                if !catalog.scheduled_tables().is_empty()
+                    && let (Some(scheduler), Some(writer)) = (&mut self.scheduler, &self.writer)
+                {
+                    scheduler.apply(catalog, writer, &commit.changes, self.shared.now());
+                }
                 // Nobody subscribes to changes yet; the next commit can use the memory.
                 self.writer_mut().recycle(commit.changes);
                 Ok(())
@@ -527,11 +632,16 @@ impl Worker {
             write_module_row(writer, key, program.hash, &program.source)?;
             schema::apply(writer, &program.module, &steps)
         })?;
-        self.commit().map_err(|error| match error {
+        self.scheduler = None;
+        let committed = self.commit().map_err(|error| match error {
             CallError::Stopped(stopped) => PublishError::Stopped(stopped),
             other => PublishError::Incompatible(vec![other.to_string()]),
-        })?;
-        self.swap(prepared);
+        });
+        if committed.is_ok() {
+            self.swap(prepared);
+        }
+        self.reschedule();
+        committed?;
         Ok(Published::Updated(steps.iter().map(|step| step.describe(&module)).collect()))
     }
 
@@ -545,11 +655,15 @@ impl Worker {
             }
             schema::initialise(writer, key, program.hash, &program.source, &program.module)
         })?;
+        self.scheduler = None;
         let before = self.swap(prepared);
-        self.initialise().inspect_err(|_| {
+        let initialised = self.initialise();
+        if initialised.is_err() {
             // `init` has rolled back all of it, so the old program fits the data again.
             self.swap(before);
-        })
+        }
+        self.reschedule();
+        initialised
     }
 
     /// Starts a program and, if it starts, brings the data to it in a transaction that is left open. On failure
@@ -611,9 +725,10 @@ impl Worker {
         self.shared.log.write_host(level, message);
     }
 
-    fn user_rows(&self) -> u64 {
+    fn count_rows(&self) {
         let tables = self.writer.iter().flat_map(Writer::tables);
-        tables.filter(|table| table.spec().id.0 >= schema::FIRST_USER_ID).map(Table::row_count).sum()
+        let tables = tables.filter(|table| table.spec().id.0 >= schema::FIRST_USER_ID);
+        self.shared.stats.rows.store(tables.map(Table::row_count).sum(), Ordering::Relaxed);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod modules;
 pub mod random;
 pub mod script;
 mod server;
+pub mod web;
 
 pub use cli::{Cli, Printed};
 pub use database::Database;

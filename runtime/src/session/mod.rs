@@ -1,8 +1,10 @@
 //! What a module may touch during one call: the implementation of [`HostCalls`].
 //!
 //! One session lives as long as its instance and is moved into each call and back out of it. It holds the
-//! writer during a reducer call, a snapshot during a view call, and neither while a program starts.
+//! writer during a reducer call, a snapshot during a view call, and neither while a program starts. A procedure has
+//! the writer on loan while it has a transaction open.
 
+mod procedure;
 mod row_iter;
 
 use std::{sync::Arc, time::Instant};
@@ -10,16 +12,21 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use orrery_host_abi::{
     Advance, ConnectionId, Errno, Function, HostCalls, HostError, Identity, IndexId, IterId, LogLevel,
-    LogRecord, TableId, Timestamp,
+    LogRecord, ScheduleAt, TableId, Timestamp, bsatn::Decode,
 };
 use smallvec::SmallVec;
 
 use crate::{
+    clock::Clock,
+    lending::Loan,
     log::ModuleLog,
     schema::{Catalog, system_index, system_table},
-    store::{IndexRef, KeyError, RangeArgs, Snapshot, Table, WriteError, Writer},
+    store::{IndexRef, Inserted, KeyError, RangeArgs, Snapshot, Table, WriteError, Writer},
 };
+use procedure::Procedure;
 use row_iter::RowIters;
+
+pub(crate) use procedure::ProcedureEnd;
 
 /// Schedules must begin within this many milliseconds: what fits into the peer's timer wheel.
 const SCHEDULE_DELAY_LIMIT_MS: u64 = (1 << 36) - 1;
@@ -34,6 +41,7 @@ struct State {
     catalog: Option<Arc<Catalog>>,
     database: Identity,
     log: ModuleLog,
+    clock: Arc<dyn Clock>,
     function: Option<Function>,
     now: Timestamp,
     token: Option<(ConnectionId, Arc<str>)>,
@@ -41,6 +49,8 @@ struct State {
     timers: Vec<Option<(Box<str>, Instant)>>,
     tables_read: TablesRead,
     immediate_calls: Vec<ImmediateCall>,
+    /// Only in a procedure or an HTTP handler.
+    procedure: Option<Procedure>,
 }
 
 /// The tables that a view has read.
@@ -64,6 +74,8 @@ enum Data {
     Write(Writer),
     /// A state of the past.
     Read(Snapshot),
+    /// The open transaction of a procedure.
+    Lent(Loan),
 }
 
 /// What a call is, as far as its session must know.
@@ -79,12 +91,13 @@ pub(crate) struct CallContext {
 
 impl Session {
     /// A session without data, for an instance of the database `database`.
-    pub(crate) fn new(database: Identity, log: ModuleLog) -> Self {
+    pub(crate) fn new(database: Identity, log: ModuleLog, clock: Arc<dyn Clock>) -> Self {
         Self(Box::new(State {
             data: Data::None,
             catalog: None,
             database,
             log,
+            clock,
             function: None,
             now: Timestamp::default(),
             token: None,
@@ -92,6 +105,7 @@ impl Session {
             timers: Vec::new(),
             tables_read: TablesRead::new(),
             immediate_calls: Vec::new(),
+            procedure: None,
         }))
     }
 
@@ -127,7 +141,7 @@ impl Session {
         self.end();
         match std::mem::replace(&mut self.0.data, Data::None) {
             Data::Write(writer) => writer,
-            Data::None | Data::Read(_) => unreachable!("a write call was begun"),
+            _ => unreachable!("a write call was begun"),
         }
     }
 
@@ -153,41 +167,64 @@ impl Session {
 }
 
 impl State {
-    /// A table to read, noted as read.
+    /// Does something with a table, which is noted as read.
     #[inline]
-    fn read_table(&mut self, table: TableId) -> Result<&Table, HostError> {
+    fn read_table<T>(
+        &mut self,
+        table: TableId,
+        read: impl FnOnce(&Table) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        let found = |found: Option<&Table>| read(found.ok_or(Errno::NoSuchTable)?);
         match &self.data {
-            Data::None => Err(Errno::NotInTransaction.into()),
-            Data::Write(writer) => Ok(writer.table(table).ok_or(Errno::NoSuchTable)?),
+            Data::Write(writer) => found(writer.table(table)),
             Data::Read(snapshot) => {
                 note(&mut self.tables_read, table);
-                Ok(snapshot.table(table).ok_or(Errno::NoSuchTable)?)
+                found(snapshot.table(table))
             }
+            Data::Lent(loan) => match loan.with(|writer| found(writer.table(table))) {
+                Ok(result) => result,
+                Err(taken_back) => Err(self.overdue(&taken_back)),
+            },
+            Data::None => Err(Errno::NotInTransaction.into()),
         }
     }
 
-    /// An index to read, its table noted as read.
+    /// Does something with an index, whose table is noted as read.
     #[inline]
-    fn read_index(&mut self, index: IndexId) -> Result<IndexRef<'_>, HostError> {
-        let table = match &self.data {
-            Data::None => return Err(Errno::NotInTransaction.into()),
-            Data::Write(writer) => writer.index_table(index).and_then(|table| writer.table(table)),
+    fn read_index<T>(
+        &mut self,
+        index: IndexId,
+        read: impl FnOnce(IndexRef<'_>) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        let found = |table: Option<&Table>| {
+            read(table.and_then(|table| table.index(index)).ok_or(Errno::NoSuchIndex)?)
+        };
+        match &self.data {
+            Data::Write(writer) => found(table_of(writer, index)),
             Data::Read(snapshot) => {
                 let table = snapshot.index_table(index).and_then(|table| snapshot.table(table));
                 if let Some(table) = table {
                     note(&mut self.tables_read, table.id());
                 }
-                table
+                found(table)
             }
-        };
-        Ok(table.and_then(|table| table.index(index)).ok_or(Errno::NoSuchIndex)?)
+            Data::Lent(loan) => match loan.with(|writer| found(table_of(writer, index))) {
+                Ok(result) => result,
+                Err(taken_back) => Err(self.overdue(&taken_back)),
+            },
+            Data::None => Err(Errno::NotInTransaction.into()),
+        }
     }
 
-    /// The writer, if this call may write.
+    /// Does something with the writer, if this call may write.
     #[inline]
-    fn writer(&mut self) -> Result<&mut Writer, HostError> {
+    fn write<T>(&mut self, write: impl FnOnce(&mut Writer) -> Result<T, HostError>) -> Result<T, HostError> {
         match &mut self.data {
-            Data::Write(writer) => Ok(writer),
+            Data::Write(writer) => write(writer),
+            Data::Lent(loan) => match loan.with(write) {
+                Ok(result) => result,
+                Err(taken_back) => Err(self.overdue(&taken_back)),
+            },
             Data::Read(_) => Err(Errno::TransactionIsReadOnly.into()),
             Data::None => Err(Errno::NotInTransaction.into()),
         }
@@ -196,37 +233,33 @@ impl State {
     fn require_transaction(&self) -> Result<(), HostError> {
         match self.data {
             Data::None => Err(Errno::NotInTransaction.into()),
-            Data::Write(_) | Data::Read(_) => Ok(()),
+            Data::Write(_) | Data::Read(_) | Data::Lent(_) => Ok(()),
         }
     }
 
-    /// Refuses a row of a scheduled table whose time is too far away. The row stays: the module is expected to
-    /// fail.
-    fn check_schedule(
-        &self,
+    /// Inserts or updates a row. One of a scheduled table is refused if its time is too far away; it stays all the
+    /// same, as the module is expected to fail.
+    #[inline]
+    fn put(
+        &mut self,
         table: TableId,
-        row: impl FnOnce(&Table) -> Option<&[u8]>,
-    ) -> Result<(), HostError> {
+        put: impl FnOnce(&mut Writer) -> Result<Inserted, WriteError>,
+    ) -> Result<usize, HostError> {
         let Some(column) = self.catalog.as_ref().and_then(|catalog| catalog.schedule_column(table)) else {
-            return Ok(());
+            return self.write(|writer| Ok(put(writer).map_err(write_error)?.generated_len));
         };
-        let Data::Write(writer) = &self.data else { return Ok(()) };
-        let Some(table) = writer.table(table) else { return Ok(()) };
-        let Some(row) = row(table) else { return Ok(()) };
-        let delay_us = match table.layout().column(row, column.0.into()).split_first() {
-            Some((0, interval)) => {
-                interval.try_into().map_or(0, |bytes| i64::from_le_bytes(bytes).unsigned_abs())
+        let now = self.now.max(self.clock.now());
+        self.write(|writer| {
+            let inserted = put(writer).map_err(write_error)?;
+            if let Some(table) = writer.table(table)
+                && let Some(row) = table.get(inserted.ptr)
+                && let Ok(at) = ScheduleAt::from_bsatn(table.layout().column(row, column.0.into()))
+                && delay_millis(at, now) >= SCHEDULE_DELAY_LIMIT_MS
+            {
+                return Err(Errno::ScheduleAtDelayTooLong.into());
             }
-            Some((_, time)) => time.try_into().map_or(0, |bytes| {
-                let now = self.now.0.max(Timestamp::now().0);
-                u64::try_from(i64::from_le_bytes(bytes).saturating_sub(now)).unwrap_or(0)
-            }),
-            None => 0,
-        };
-        if delay_us / 1000 >= SCHEDULE_DELAY_LIMIT_MS {
-            return Err(Errno::ScheduleAtDelayTooLong.into());
-        }
-        Ok(())
+            Ok(inserted.generated_len)
+        })
     }
 
     /// The name of the running function, for the log.
@@ -243,6 +276,11 @@ impl State {
         };
         Some(name)
     }
+}
+
+#[inline]
+fn table_of(writer: &Writer, index: IndexId) -> Option<&Table> {
+    writer.index_table(index).and_then(|table| writer.table(table))
 }
 
 /// Adds a table to those that were read.
@@ -278,9 +316,13 @@ fn key_error(error: &KeyError) -> HostError {
     }
 }
 
-/// What waits or reaches outside is for procedures; every call that a session serves is a reducer or view.
-fn only_in_procedures(what: &str) -> HostError {
-    HostError::Trap(format!("{what} is possible in procedures only"))
+/// How long it is until then, or until the next time. Nothing if it is past.
+fn delay_millis(at: ScheduleAt, now: Timestamp) -> u64 {
+    let micros = match at {
+        ScheduleAt::Interval(interval) => interval.0.unsigned_abs(),
+        ScheduleAt::Time(time) => u64::try_from(time.saturating_since(now).0).unwrap_or(0),
+    };
+    micros / 1000
 }
 
 impl HostCalls for Session {
@@ -297,19 +339,22 @@ impl HostCalls for Session {
     }
 
     fn datastore_table_row_count(&mut self, table: TableId) -> Result<u64, HostError> {
-        self.0.read_table(table).map(Table::row_count)
+        self.0.read_table(table, |table| Ok(table.row_count()))
     }
 
     fn datastore_table_scan_bsatn(&mut self, table: TableId) -> Result<IterId, HostError> {
         if let Data::Read(_) = self.0.data {
-            let scan = self.0.read_table(table)?.scan();
+            let scan = self.0.read_table(table, |table| Ok(table.scan()))?;
             return self.0.iters.open_scan(scan);
         }
         // What the call writes from here on must not be seen, and is written where the rows are.
         let mut collector = self.0.iters.collector();
-        for row in self.0.read_table(table)?.rows() {
-            collector.push(row);
-        }
+        self.0.read_table(table, |table| {
+            for row in table.rows() {
+                collector.push(row);
+            }
+            Ok(())
+        })?;
         self.0.iters.open(collector)
     }
 
@@ -323,9 +368,12 @@ impl HostCalls for Session {
     ) -> Result<IterId, HostError> {
         let mut collector = self.0.iters.collector();
         let range = RangeArgs { prefix, prefix_elems, start, end };
-        for row in self.0.read_index(index)?.range(&range).map_err(|error| key_error(&error))? {
-            collector.push(row);
-        }
+        self.0.read_index(index, |index| {
+            for row in index.range(&range).map_err(|error| key_error(&error))? {
+                collector.push(row);
+            }
+            Ok(())
+        })?;
         self.0.iters.open(collector)
     }
 
@@ -338,7 +386,7 @@ impl HostCalls for Session {
         end: &[u8],
     ) -> Result<u32, HostError> {
         let range = RangeArgs { prefix, prefix_elems, start, end };
-        self.0.writer()?.delete_range(index, &range).map_err(write_error)
+        self.0.write(|writer| writer.delete_range(index, &range).map_err(write_error))
     }
 
     fn datastore_index_scan_point_bsatn(
@@ -347,9 +395,12 @@ impl HostCalls for Session {
         point: &[u8],
     ) -> Result<IterId, HostError> {
         let mut collector = self.0.iters.collector();
-        for row in self.0.read_index(index)?.point(point).map_err(|error| key_error(&error))? {
-            collector.push(row);
-        }
+        self.0.read_index(index, |index| {
+            for row in index.point(point).map_err(|error| key_error(&error))? {
+                collector.push(row);
+            }
+            Ok(())
+        })?;
         self.0.iters.open(collector)
     }
 
@@ -358,7 +409,7 @@ impl HostCalls for Session {
         index: IndexId,
         point: &[u8],
     ) -> Result<u32, HostError> {
-        self.0.writer()?.delete_point(index, point).map_err(write_error)
+        self.0.write(|writer| writer.delete_point(index, point).map_err(write_error))
     }
 
     fn datastore_delete_all_by_eq_bsatn(
@@ -366,15 +417,17 @@ impl HostCalls for Session {
         table: TableId,
         relation: &[u8],
     ) -> Result<u32, HostError> {
-        self.0.writer()?.delete_rows(table, relation).map_err(|error| match error {
-            WriteError::NoSuchTable(_) => Errno::NoSuchTable.into(),
-            WriteError::InvalidRow { .. } => Errno::BsatnDecodeError.into(),
-            other => write_error(other),
+        self.0.write(|writer| {
+            writer.delete_rows(table, relation).map_err(|error| match error {
+                WriteError::NoSuchTable(_) => Errno::NoSuchTable.into(),
+                WriteError::InvalidRow { .. } => Errno::BsatnDecodeError.into(),
+                other => write_error(other),
+            })
         })
     }
 
     fn datastore_clear(&mut self, table: TableId) -> Result<u64, HostError> {
-        self.0.writer()?.clear(table).map_err(write_error)
+        self.0.write(|writer| writer.clear(table).map_err(write_error))
     }
 
     fn row_iter_bsatn_advance(&mut self, iter: IterId, buffer: &mut [u8]) -> Result<Advance, HostError> {
@@ -386,9 +439,7 @@ impl HostCalls for Session {
     }
 
     fn datastore_insert_bsatn(&mut self, table: TableId, row: &mut [u8]) -> Result<usize, HostError> {
-        let inserted = self.0.writer()?.insert(table, row).map_err(write_error)?;
-        self.0.check_schedule(table, |table| table.get(inserted.ptr))?;
-        Ok(inserted.generated_len)
+        self.0.put(table, |writer| writer.insert(table, row))
     }
 
     fn datastore_update_bsatn(
@@ -397,9 +448,7 @@ impl HostCalls for Session {
         index: IndexId,
         row: &mut [u8],
     ) -> Result<usize, HostError> {
-        let inserted = self.0.writer()?.update(table, index, row).map_err(write_error)?;
-        self.0.check_schedule(table, |table| table.get(inserted.ptr))?;
-        Ok(inserted.generated_len)
+        self.0.put(table, |writer| writer.update(table, index, row))
     }
 
     fn console_log(&mut self, record: LogRecord<'_>) {
@@ -447,36 +496,41 @@ impl HostCalls for Session {
         {
             return Ok(Some(Bytes::copy_from_slice(payload.as_bytes())));
         }
-        let table = self.0.read_table(system_table::CONNECTION_CREDENTIALS)?;
-        let key = connection.0.to_le_bytes();
-        let mut rows =
-            table.point(system_index::CONNECTION_CREDENTIALS, &key).map_err(|error| key_error(&error))?;
-        // After the text's length.
-        Ok(rows.next().map(|row| Bytes::copy_from_slice(&table.layout().column(row, 1)[4..])))
+        self.0.read_table(system_table::CONNECTION_CREDENTIALS, |table| {
+            let key = connection.0.to_le_bytes();
+            let mut rows =
+                table.point(system_index::CONNECTION_CREDENTIALS, &key).map_err(|error| key_error(&error))?;
+            // After the text's length.
+            Ok(rows.next().map(|row| Bytes::copy_from_slice(&table.layout().column(row, 1)[4..])))
+        })
     }
 
     fn volatile_nonatomic_schedule_immediate(&mut self, name: &str, args: &[u8]) {
-        let args = Bytes::copy_from_slice(args);
-        self.0.immediate_calls.push(ImmediateCall { name: name.into(), args });
+        let call = ImmediateCall { name: name.into(), args: Bytes::copy_from_slice(args) };
+        match &self.0.procedure {
+            // It may have a long way to go.
+            Some(procedure) => procedure.call_soon(call),
+            None => self.0.immediate_calls.push(call),
+        }
     }
 
-    fn procedure_sleep_until(&mut self, _wake_at: Timestamp) -> Result<Timestamp, HostError> {
-        Err(only_in_procedures("sleeping"))
+    fn procedure_sleep_until(&mut self, wake_at: Timestamp) -> Result<Timestamp, HostError> {
+        self.0.sleep_until(wake_at)
     }
 
     fn procedure_start_mut_tx(&mut self) -> Result<Timestamp, HostError> {
-        Err(Errno::WouldBlockTransaction.into())
+        self.0.start_transaction()
     }
 
     fn procedure_commit_mut_tx(&mut self) -> Result<(), HostError> {
-        Err(Errno::TransactionNotAnonymous.into())
+        self.0.commit_transaction()
     }
 
     fn procedure_abort_mut_tx(&mut self) -> Result<(), HostError> {
-        Err(Errno::TransactionNotAnonymous.into())
+        self.0.abort_transaction()
     }
 
-    fn procedure_http_request(&mut self, _request: &[u8], _body: &[u8]) -> Result<(Bytes, Bytes), HostError> {
-        Err(only_in_procedures("an HTTP request"))
+    fn procedure_http_request(&mut self, request: &[u8], body: &[u8]) -> Result<(Bytes, Bytes), HostError> {
+        self.0.http_request(request, body)
     }
 }
