@@ -170,11 +170,12 @@ fn length(interval: TimeDuration) -> TimeDuration {
 
 /// The first time after `now` that is a multiple of `interval` after `last`.
 fn next_tick(last: Timestamp, interval: TimeDuration, now: Timestamp) -> Timestamp {
-    let TimeDuration(length) = length(interval);
-    let elapsed = now.saturating_since(last).0.max(0);
+    let length = i128::from(length(interval).0);
+    let elapsed = (i128::from(now.0) - i128::from(last.0)).max(0);
     // An interval of nothing is always over.
     let Some(ticks) = elapsed.checked_div(length) else { return last.max(now) };
-    last.saturating_add(TimeDuration(length.saturating_mul(ticks.saturating_add(1))))
+    let next = i128::from(last.0) + length * (ticks + 1);
+    Timestamp(i64::try_from(next).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -223,7 +224,8 @@ mod tests {
         assert_eq!(next(100, 0, 155), 155);
         assert_eq!(next(100, 0, 50), 100);
         assert_eq!(next(100, i64::MAX, 155), i64::MAX);
-        assert_eq!(next(i64::MIN, i64::MIN, i64::MAX), i64::MAX - 1);
+        assert_eq!(next(i64::MIN, i64::MIN, i64::MAX), i64::MAX);
+        assert_eq!(next(i64::MIN, 1, i64::MAX - 1), i64::MAX);
     }
 
     #[test]

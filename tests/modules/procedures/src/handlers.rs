@@ -1,8 +1,9 @@
 //! HTTP handlers.
 
 use spacetimedb::{
-    Table, log,
+    Table,
     http::{Body, HandlerContext, Request, Response, Router, handler, router},
+    log,
 };
 
 use crate::{Entry, entry, spin, write};
@@ -32,7 +33,8 @@ fn teapot(_ctx: &mut HandlerContext, _request: Request) -> Response {
 fn with_headers(_ctx: &mut HandlerContext, _request: Request) -> Response {
     let response = Response::builder().status(201).header("x-many", "1").header("x-many", "2");
     let response = response.header("connection", "x-hop").header("content-length", "99");
-    let response = response.header("content-type", "text/x-test").header("access-control-allow-origin", "here");
+    let response =
+        response.header("content-type", "text/x-test").header("access-control-allow-origin", "here");
     response.body(Body::from_bytes("made")).expect("a response")
 }
 
