@@ -181,6 +181,7 @@ impl Worker {
     /// Takes jobs until the end.
     pub(crate) fn run(mut self) {
         self.reschedule();
+        self.count_rows();
         loop {
             let mut next = self.next_job();
             if next.is_none() && self.is_abandoned {
