@@ -51,7 +51,7 @@ pub(crate) struct Loan {
 }
 
 /// The lender has taken the writer back.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct TakenBack;
 
 impl Loan {

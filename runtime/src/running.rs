@@ -160,7 +160,7 @@ impl Running {
     }
 
     /// Finds a procedure or reducer for a call from within the module.
-    pub(crate) fn prepare_internal(&self, name: &str, args: Bytes) -> Result<Prepared, String> {
+    pub(crate) fn prepare_internal(&self, name: &str, args: &Bytes) -> Result<Prepared, String> {
         let (prepared, params) = match (self.procedures.get(name), self.reducers.get(name)) {
             (Some(procedure), _) => {
                 (Prepared::Procedure(Arc::clone(procedure), args.clone()), &procedure.params)
@@ -169,7 +169,7 @@ impl Running {
             (None, None) => return Err(format!("there is no reducer or procedure `{name}`")),
         };
         params
-            .validate(&args)
+            .validate(args)
             .map_err(|error| format!("the arguments for `{name}` are not valid: {error}"))?;
         Ok(prepared)
     }

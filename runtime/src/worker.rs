@@ -1,9 +1,12 @@
 //! The thread that owns a database's write side: the writer and the instance that reducers run in.
 //!
 //! It takes jobs from a queue, runs each to its end, and never waits for disk or network. Answers are held
-//! back until what they tell is on disk, and go out in batches: one wake-up of the journal for many of them.
+//! back until what they tell is on disk, and go out in batches: one wake-up of the journal for many of them. Between
+//! batches it runs what the module wants to happen without being asked: calls that it made itself, and what is due.
 
+mod connections;
 mod schedule;
+mod transactions;
 
 use std::{
     collections::VecDeque,
@@ -13,22 +16,20 @@ use std::{
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
-use orrery_host_abi::{
-    Call, ConnectionId, Fault, Function, Identity, LogLevel, Outcome, Timestamp, bsatn::Encode,
-};
+use orrery_host_abi::LogLevel;
 use tokio::sync::oneshot;
 
 use crate::{
     database::{CallError, Caller, DatabaseKey, PublishError, Published, Stopped},
-    lending::{self, LoanEnd, LoanRequest, NoLoan},
+    lending::LoanRequest,
     procedures::{ProcedureFailure, ProcedureJob, Target},
     program::{Instance, LoadedProgram},
     running::{Prepared, Running},
     scheduler::Scheduler,
-    schema::{self, Catalog, SchemaError, system_index, system_table, write_module_row},
-    session::{CallContext, ImmediateCall, Session},
+    schema::{self, Catalog, SchemaError, write_module_row},
+    session::{ImmediateCall, Session},
     shared::Shared,
-    store::{CommitError, Table, TxOffset, WriteError, Writer},
+    store::{Table, TxOffset, Writer},
 };
 
 /// The stack of a thread on which modules run: room for what a module may use of it, and for the host calls that
@@ -166,16 +167,6 @@ impl Worker {
     /// What others share with this worker.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
-    }
-
-    /// Ends the connections that a killed server left open.
-    pub(crate) fn disconnect_left_over_clients(&mut self) {
-        let table = self.writer().table(system_table::CLIENT);
-        let clients: Vec<_> =
-            table.into_iter().flat_map(|table| table.rows().filter_map(client_row)).collect();
-        for (identity, connection) in clients {
-            self.disconnect(identity, connection);
-        }
     }
 
     /// Takes jobs until the end.
@@ -341,68 +332,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Opens a connection: writes it down and asks the module, in one transaction.
-    fn connect(&mut self, caller: &Caller) -> Result<(), CallError> {
-        let write_down = |writer: &mut Writer| {
-            let mut client = Vec::with_capacity(48);
-            client.extend_from_slice(&caller.identity.0);
-            caller.connection.0.encode(&mut client);
-            writer.insert(system_table::CLIENT, &mut client)?;
-            let mut credentials = caller.connection.0.to_bsatn();
-            caller.token_payload.encode(&mut credentials);
-            writer.insert(system_table::CONNECTION_CREDENTIALS, &mut credentials)?;
-            Ok(())
-        };
-        let Some(reducer) = self.running.module().client_connected else {
-            return self.rows_only(write_down);
-        };
-        let result = self.reducer(reducer, caller.identity, Some(caller), Bytes::new(), write_down);
-        result.map_err(|error| match error {
-            CallError::Refused(message) => CallError::ConnectionRefused(message),
-            CallError::Broke(fault) => CallError::ConnectionRefused(fault.to_string()),
-            other => other,
-        })
-    }
-
-    /// Ends a connection: tells the module and forgets it, in one transaction if the module does not fail.
-    fn disconnect(&mut self, identity: Identity, connection: ConnectionId) {
-        let key = client_key(identity, connection);
-        let is_known = |writer: &Writer| {
-            let table = writer.table(system_table::CLIENT)?;
-            table.point(system_index::CLIENT, &key).ok()?.next().map(|_| ())
-        };
-        if is_known(self.writer()).is_none() {
-            return;
-        }
-        let forget = |writer: &mut Writer| {
-            writer.delete_point(system_index::CLIENT, &key)?;
-            let key = connection.0.to_le_bytes();
-            writer.delete_point(system_index::CONNECTION_CREDENTIALS, &key)?;
-            Ok(())
-        };
-        if let Some(reducer) = self.running.module().client_disconnected {
-            let caller = Caller { identity, connection, token_payload: self.token_payload(connection) };
-            match self.reducer(reducer, identity, Some(&caller), Bytes::new(), forget) {
-                Ok(()) => return,
-                Err(error) => self.log(LogLevel::Error, &format!("client_disconnected failed: {error}")),
-            }
-        }
-        if let Err(error) = self.rows_only(forget) {
-            tracing::error!(database = %self.shared.key.database, %error, "a connection could not be ended");
-        }
-    }
-
-    fn token_payload(&self, connection: ConnectionId) -> Arc<str> {
-        let find = || {
-            let table = self.writer().table(system_table::CONNECTION_CREDENTIALS)?;
-            let key = connection.0.to_le_bytes();
-            let row = table.point(system_index::CONNECTION_CREDENTIALS, &key).ok()?.next()?;
-            // After the text's length.
-            std::str::from_utf8(&table.layout().column(row, 1)[4..]).ok().map(Arc::from)
-        };
-        find().unwrap_or_else(|| Arc::from("{}"))
-    }
-
     /// Runs the calls that the module asked for itself: reducers here, each in a transaction of its own, procedures
     /// beside the worker. Whether there were any.
     fn run_immediate_calls(&mut self) -> bool {
@@ -411,7 +340,7 @@ impl Worker {
         for _ in 0..count {
             let Some(ImmediateCall { name, args }) = self.immediate_calls.pop_front() else { break };
             let database = self.shared.key.database;
-            let result = match self.running.prepare_internal(&name, args) {
+            let result = match self.running.prepare_internal(&name, &args) {
                 Ok(Prepared::Reducer(reducer, args)) => {
                     self.reducer(reducer, database, None, args, |_| Ok(())).map_err(|error| error.to_string())
                 }
@@ -444,145 +373,6 @@ impl Worker {
         count > 0
     }
 
-    // ---- transactions ----
-
-    /// Lends the writer to a procedure, and waits until it comes back.
-    fn lend(&mut self, LoanRequest { generation, reply }: LoanRequest) {
-        let refused = match self.shared.check_running() {
-            Err(stopped) => Some(NoLoan::Stopped(stopped)),
-            Ok(()) => (generation != self.running.generation).then_some(NoLoan::ProgramChanged),
-        };
-        // In either case the borrower may have given up by now: then the loan comes back at once.
-        if let Some(refused) = refused {
-            let _ = reply.send(Err(refused));
-            return;
-        }
-        let writer = self.writer.take().expect("the writer is at home between calls");
-        let (loan, lent) = lending::lend(writer);
-        let _ = reply.send(Ok(loan));
-        drop(reply);
-        let (writer, end) = lent.wait(self.shared.host.config().transaction_limit);
-        self.writer = Some(writer);
-        match end {
-            LoanEnd::Commit(reply) => {
-                let committed = self.commit().map(|()| self.writer().offset());
-                let _ = reply.send(committed);
-            }
-            LoanEnd::Dropped | LoanEnd::Overdue => self.writer_mut().rollback(),
-        }
-    }
-
-    /// One transaction: `prepare`, then a reducer. Commits if both succeed, else nothing has happened.
-    fn reducer(
-        &mut self,
-        reducer: u32,
-        identity: Identity,
-        caller: Option<&Caller>,
-        args: Bytes,
-        prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
-    ) -> Result<(), CallError> {
-        let timestamp = self.shared.now();
-        self.run_reducer(reducer, identity, caller, timestamp, args, prepare)?;
-        self.commit_reducer()
-    }
-
-    /// `prepare`, then a reducer. If both succeed, their transaction is left open, else nothing has happened.
-    fn run_reducer(
-        &mut self,
-        reducer: u32,
-        identity: Identity,
-        caller: Option<&Caller>,
-        timestamp: Timestamp,
-        args: Bytes,
-        prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
-    ) -> Result<(), CallError> {
-        self.shared.check_running()?;
-        self.ensure_instance()?;
-        prepare(self.writer_mut()).map_err(|error| self.undo(&error))?;
-        let call = Call {
-            function: Function::Reducer(reducer),
-            caller: identity,
-            connection: caller.map(|caller| caller.connection),
-            timestamp,
-            args,
-            body: Bytes::new(),
-            time_limit: self.shared.host.config().time_limit,
-        };
-        let context = CallContext {
-            function: call.function,
-            now: call.timestamp,
-            token: caller.map(|caller| (caller.connection, Arc::clone(&caller.token_payload))),
-        };
-        let (Some(mut session), Some(writer), Some(instance)) =
-            (self.session.take(), self.writer.take(), &mut self.instance)
-        else {
-            unreachable!("between jobs session and writer are at home, and the instance was just ensured");
-        };
-        session.begin_write(writer, context);
-        let (mut session, outcome) = instance.call(session, &call);
-        let is_spent = instance.is_spent();
-        self.writer = Some(session.end_write());
-        self.keep_immediate_calls(session.take_immediate_calls());
-        self.session = Some(session);
-        if is_spent {
-            self.instance = None;
-        }
-        let error = match outcome {
-            Outcome::Done(_) | Outcome::Responded { .. } => return Ok(()),
-            Outcome::Refused(message) => CallError::Refused(message),
-            Outcome::Broke(fault) => {
-                self.log(LogLevel::Error, &fault.to_string());
-                CallError::Broke(fault)
-            }
-        };
-        self.writer_mut().rollback();
-        self.shared.stats.reducers_failed.fetch_add(1, Ordering::Relaxed);
-        Err(error)
-    }
-
-    /// Commits what a reducer has done.
-    fn commit_reducer(&mut self) -> Result<(), CallError> {
-        self.commit()?;
-        self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Rolls back a transaction of which a part is not possible.
-    fn undo(&mut self, error: &WriteError) -> CallError {
-        self.writer_mut().rollback();
-        CallError::Broke(Fault::Protocol(error.to_string()))
-    }
-
-    /// One transaction without the module.
-    fn rows_only(
-        &mut self,
-        change: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
-    ) -> Result<(), CallError> {
-        self.shared.check_running()?;
-        change(self.writer_mut()).map_err(|error| self.undo(&error))?;
-        self.commit()
-    }
-
-    fn commit(&mut self) -> Result<(), CallError> {
-        match self.writer_mut().commit() {
-            Ok(commit) => {
-                let catalog = &self.running.catalog;
-                if !catalog.scheduled_tables().is_empty()
-                    && let (Some(scheduler), Some(writer)) = (&mut self.scheduler, &self.writer)
-                {
-                    scheduler.apply(catalog, writer, &commit.changes, self.shared.now());
-                }
-                // Nobody subscribes to changes yet; the next commit can use the memory.
-                self.writer_mut().recycle(commit.changes);
-                Ok(())
-            }
-            Err(CommitError::Failed(error)) => Err(self.shared.stop(&error.to_string()).into()),
-            Err(error @ CommitError::TooLarge(_)) => {
-                Err(CallError::Broke(Fault::Protocol(error.to_string())))
-            }
-        }
-    }
-
     fn keep_immediate_calls(&mut self, calls: Vec<ImmediateCall>) {
         for call in calls {
             if self.immediate_calls.len() == IMMEDIATE_CALLS_MAX {
@@ -593,28 +383,6 @@ impl Worker {
                 return;
             }
             self.immediate_calls.push_back(call);
-        }
-    }
-
-    /// Replaces the instance if the last one broke.
-    fn ensure_instance(&mut self) -> Result<(), CallError> {
-        if self.instance.is_some() {
-            return Ok(());
-        }
-        let Some(session) = self.session.take() else {
-            unreachable!("between jobs the session is at home");
-        };
-        let (session, instance) = self.running.program.start(session, self.shared.host.config().time_limit);
-        self.session = Some(session);
-        match instance {
-            Ok(instance) => {
-                self.instance = Some(instance);
-                Ok(())
-            }
-            Err(error) => {
-                self.log(LogLevel::Error, &format!("the module does not start again: {error}"));
-                Err(CallError::Broke(Fault::Trapped(error)))
-            }
         }
     }
 
@@ -746,18 +514,4 @@ fn init_error(error: CallError) -> PublishError {
         CallError::Stopped(stopped) => PublishError::Stopped(stopped),
         other => PublishError::InitFailed(other.to_string()),
     }
-}
-
-/// The key of `st_client`.
-fn client_key(identity: Identity, connection: ConnectionId) -> [u8; 48] {
-    let mut key = [0; 48];
-    key[..32].copy_from_slice(&identity.0);
-    key[32..].copy_from_slice(&connection.0.to_le_bytes());
-    key
-}
-
-/// A row of `st_client`.
-fn client_row(row: &[u8]) -> Option<(Identity, ConnectionId)> {
-    let (identity, connection) = row.split_first_chunk()?;
-    Some((Identity(*identity), ConnectionId(u128::from_le_bytes(connection.try_into().ok()?))))
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use crossbeam_channel::bounded;
 use orrery_host_abi::{
-    Errno, Fault, HostError, HttpRequest, Timestamp,
+    Errno, Fault, HostError, HttpRequest, TimeDuration, Timestamp,
     bsatn::{Decode, Encode},
 };
 
@@ -96,7 +96,7 @@ impl Procedure {
 impl State {
     /// Ends a procedure whose transaction took too long.
     #[cold]
-    pub(super) fn overdue(&mut self, _: &TakenBack) -> HostError {
+    pub(super) fn overdue(&mut self, _: TakenBack) -> HostError {
         let Some(procedure) = &mut self.procedure else { return Errno::NotInTransaction.into() };
         match procedure.shared.check_running() {
             Ok(()) => {
@@ -166,12 +166,12 @@ impl State {
                 Some(procedure) => procedure.end(error.to_string()),
                 None => HostError::Trap(error.to_string()),
             }),
-            Err(taken_back) => Err(self.overdue(&taken_back)),
+            Err(taken_back) => Err(self.overdue(taken_back)),
         }
     }
 
     pub(super) fn abort_transaction(&mut self) -> Result<(), HostError> {
-        self.take_loan()?.with(|_| ()).map_err(|taken_back| self.overdue(&taken_back))
+        self.take_loan()?.with(|_| ()).map_err(|taken_back| self.overdue(taken_back))
     }
 
     /// The transaction that the module has opened itself, which is not open any more.
@@ -202,7 +202,7 @@ impl State {
         if let Err(error) = procedure.shared.durability.wait(procedure.seen) {
             return Err(procedure.end(procedure.shared.stop(&error.to_string()).to_string()));
         }
-        let wanted = request.timeout.map_or(outbound::TIMEOUT, |timeout| timeout.abs());
+        let wanted = request.timeout.map_or(outbound::TIMEOUT, TimeDuration::abs);
         let timeout = wanted.min(outbound::TIMEOUT_MAX).min(left);
         let (head, body) = client.send(&request, body, timeout).map_err(HostError::Http)?;
         Ok((head.to_bsatn().into(), body))

@@ -73,7 +73,7 @@ impl Worker {
             // Nothing takes a row away without the scheduler's knowing.
             return self.ran(due);
         };
-        match running.prepare_internal(&row.scheduled.function, row.row.clone()) {
+        match running.prepare_internal(&row.scheduled.function, &row.row) {
             Ok(Prepared::Reducer(reducer, args)) => self.run_scheduled_reducer(&row, reducer, args),
             Ok(Prepared::Procedure(procedure, args)) => self.run_scheduled_procedure(&row, procedure, args),
             Err(error) => {

@@ -8,12 +8,15 @@ use axum::{
     body::Body,
     extract::{Path, State},
     http::{
-        HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header, uri::Scheme,
+        HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header,
+        uri::{Authority, Scheme},
     },
     response::Response,
 };
 use bytes::Bytes;
-use orrery_host_abi::{HttpHeader, HttpRequest, HttpResponse, HttpVersion, module_def::RawHttpMethod};
+use orrery_host_abi::{
+    HttpHeader, HttpRequest, HttpResponse, HttpVersion, ModuleDef, module_def::RawHttpMethod,
+};
 use orrery_runtime::CallError;
 
 use super::{App, Refusal, body, serve::preflight};
@@ -100,7 +103,7 @@ async fn handle(app: &App, target: &Target, path: &str, request: Request<Body>) 
     }
 }
 
-fn declares_options(module: &orrery_host_abi::ModuleDef, path: &str) -> bool {
+fn declares_options(module: &ModuleDef, path: &str) -> bool {
     let is_it = |method: Option<&str>| method == Some("OPTIONS");
     module.http_routes.iter().any(|route| *route.path == *path && is_it(route.method.as_deref()))
 }
@@ -113,7 +116,7 @@ fn external_uri(headers: &HeaderMap, uri: &Uri) -> Result<String, Refusal> {
     };
     let scheme = first(&FORWARDED_PROTO).unwrap_or("http");
     let host = first(&FORWARDED_HOST).or_else(|| first(&header::HOST));
-    let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
+    let host = host.or_else(|| uri.authority().map(Authority::as_str));
     let host = host.ok_or_else(|| Refusal::bad_request("The header `Host` is missing."))?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let parts = Uri::builder()
