@@ -26,7 +26,7 @@ pub struct WebServer {
 
 impl WebServer {
     /// Starts one. `answer` gives the whole response, head and body, after which the connection is closed.
-    pub fn start(answer: impl Fn(Incoming) -> String + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&Incoming) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let answer = Arc::new(answer);
@@ -56,7 +56,7 @@ pub fn response(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
 }
 
-fn serve(mut stream: TcpStream, answer: &(dyn Fn(Incoming) -> String + Send + Sync)) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, answer: &(dyn Fn(&Incoming) -> String + Send + Sync)) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut lines = Vec::new();
     loop {
@@ -77,5 +77,5 @@ fn serve(mut stream: TcpStream, answer: &(dyn Fn(Incoming) -> String + Send + Sy
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
     let incoming = Incoming { line, headers, body: String::from_utf8_lossy(&body).into() };
-    stream.write_all(answer(incoming).as_bytes())
+    stream.write_all(answer(&incoming).as_bytes())
 }

@@ -45,7 +45,7 @@ fn get(database: &Database, url: &str) -> Result<(u64, Vec<String>, String), Str
 }
 
 /// Answers with what came, but for a few paths.
-fn echo(incoming: Incoming) -> String {
+fn echo(incoming: &Incoming) -> String {
     let path = incoming.line.split(' ').nth(1).unwrap().to_string();
     match &*path {
         "/teapot" => response("418 I'm a teapot", "x-many: 1\r\nx-many: 2\r\n", "short and stout"),
