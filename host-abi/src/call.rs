@@ -36,7 +36,8 @@ pub struct Call {
     pub args: Bytes,
     /// The body of the request for an HTTP handler. Empty for all other functions.
     pub body: Bytes,
-    /// How long it may take.
+    /// How long it may run. The time for which a procedure or HTTP handler waits in a host call (to sleep, for a
+    /// transaction, for the answer to a request) does not count.
     pub time_limit: Duration,
 }
 

@@ -183,10 +183,12 @@ pub trait HostCalls {
     /// transaction fails, and is lost if the server stops. An unknown name is only logged.
     fn volatile_nonatomic_schedule_immediate(&mut self, name: &str, args: &[u8]);
 
-    /// Waits until that time; the time then. Only in procedures; traps elsewhere.
+    /// Waits until that time; the time then. Only in procedures outside a transaction; traps elsewhere.
     fn procedure_sleep_until(&mut self, wake_at: Timestamp) -> Result<Timestamp, HostError>;
 
-    /// Opens a transaction; its time. [`Errno::WouldBlockTransaction`] if one is open.
+    /// Opens a transaction, as soon as no other one is open; its time. [`Errno::WouldBlockTransaction`] if this call
+    /// has one open, or is not a procedure. A transaction that stays open for too long ends, and with it the procedure:
+    /// the next host call traps.
     fn procedure_start_mut_tx(&mut self) -> Result<Timestamp, HostError>;
 
     /// Commits the transaction that the module has opened. [`Errno::TransactionNotAnonymous`].

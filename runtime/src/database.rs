@@ -1,16 +1,16 @@
 //! A database: a program and its data, as the frontend sees it.
 //!
 //! [`Database`] is a handle that can be cloned and used from any thread. Behind it one worker thread owns
-//! the write side; what may run beside it (views) runs on readers over snapshots.
+//! the write side; views and procedures run beside it.
 
 use std::{
     io,
     path::Path,
-    sync::{Arc, OnceLock, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::TrySendError;
 use orrery_host_abi::{AlgebraicType, ConnectionId, Fault, Hash, Identity, ModuleDef};
 use tokio::sync::oneshot;
 
@@ -19,12 +19,13 @@ use crate::{
     host::Host,
     launch::{self, Launch},
     log::ModuleLog,
+    pool::NotTaken,
     program::LoadedProgram,
-    readers::{self, ViewJob, ViewRows},
+    readers::{ViewJob, ViewRows},
     running::Running,
     shared::Shared,
     store::Snapshot,
-    worker::{CallFailure, CallReply, Job, ReducerCall},
+    worker::Job,
 };
 
 /// What a module is written in, which decides the engine.
@@ -125,7 +126,7 @@ pub enum CallError {
     /// No function of that name that the caller may call.
     #[error("no such {kind} `{name}`")]
     NoSuchFunction {
-        /// `reducer` or `view`.
+        /// `reducer or procedure`, or `view`.
         kind: &'static str,
         /// The name asked for.
         name: String,
@@ -136,7 +137,7 @@ pub enum CallError {
     /// The arguments are not what the function takes.
     #[error("invalid arguments for {kind} {name}: {reason}")]
     InvalidArguments {
-        /// `reducer` or `view`.
+        /// `reducer` or `procedure`.
         kind: &'static str,
         /// The function.
         name: String,
@@ -149,9 +150,15 @@ pub enum CallError {
     /// The function said no, with this message.
     #[error("{0}")]
     Refused(String),
-    /// The function broke.
+    /// The function broke, and has changed nothing.
     #[error(transparent)]
     Broke(Fault),
+    /// A procedure or HTTP handler broke. What it had committed before stays.
+    #[error(transparent)]
+    ProcedureBroke(Fault),
+    /// The module has no HTTP handler for that path and method.
+    #[error("the module has no handler for this path and method")]
+    NoSuchRoute,
     /// The function needs something that is not built in.
     #[error("{0}")]
     Unsupported(String),
@@ -161,6 +168,26 @@ pub enum CallError {
     /// The database has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl CallError {
+    /// The same, where it is a procedure or HTTP handler that broke.
+    pub(crate) fn of_procedure(self) -> Self {
+        match self {
+            Self::Broke(fault) => Self::ProcedureBroke(fault),
+            other => other,
+        }
+    }
+}
+
+impl From<NotTaken> for CallError {
+    fn from(error: NotTaken) -> Self {
+        match error {
+            NotTaken::Full => Self::Busy,
+            NotTaken::Closed => Stopped(error.to_string().into()).into(),
+            NotTaken::NoThread(_) => Self::Unsupported(error.to_string()),
+        }
+    }
 }
 
 /// What a view answered.
@@ -190,11 +217,18 @@ pub struct Database(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    shared: Arc<Shared>,
-    jobs: Sender<Job>,
-    /// Started by the first view.
-    readers: OnceLock<Sender<ViewJob>>,
+    shared: Hold,
     view_cache: ViewCache,
+}
+
+/// What keeps a database going.
+#[derive(Debug)]
+pub(crate) struct Hold(pub(crate) Arc<Shared>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 impl Database {
@@ -217,23 +251,27 @@ impl Database {
         launch::open(launch).await.map(Self::new)
     }
 
-    fn new((shared, jobs): (Arc<Shared>, Sender<Job>)) -> Self {
-        Self(Arc::new(Inner { shared, jobs, readers: OnceLock::new(), view_cache: ViewCache::default() }))
+    fn new(shared: Hold) -> Self {
+        Self(Arc::new(Inner { shared, view_cache: ViewCache::default() }))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared.0
     }
 
     /// The database's identity and owner.
     pub fn key(&self) -> DatabaseKey {
-        self.0.shared.key
+        self.shared().key
     }
 
     /// The definition of the running program.
     pub fn module(&self) -> Arc<ModuleDef> {
-        Arc::clone(self.0.shared.running().module())
+        Arc::clone(self.shared().running().module())
     }
 
     /// The kind and hash of the running program.
     pub fn program(&self) -> (ProgramKind, Hash) {
-        let running = self.0.shared.running();
+        let running = self.shared().running();
         (running.program.source.kind, running.program.hash)
     }
 
@@ -256,43 +294,6 @@ impl Database {
         answer.await.map_err(|_| self.stopped())?
     }
 
-    /// One reducer call that is its own connection: `client_connected` is asked first if the module has one, and
-    /// `client_disconnected` runs afterwards. Answers when the changes are durable.
-    pub async fn call_once(&self, caller: &Caller, reducer: &str, args: Args) -> Result<(), CallError> {
-        self.call_reducer(caller, reducer, &args, Job::CallOnce).await
-    }
-
-    /// A reducer call on a connection that is open. Answers when the changes are durable.
-    pub async fn call(&self, caller: &Caller, reducer: &str, args: Args) -> Result<(), CallError> {
-        self.call_reducer(caller, reducer, &args, Job::Call).await
-    }
-
-    async fn call_reducer(
-        &self,
-        caller: &Caller,
-        reducer: &str,
-        args: &Args,
-        job: impl Fn(ReducerCall, CallReply) -> Job,
-    ) -> Result<(), CallError> {
-        loop {
-            let running = self.0.shared.running();
-            let is_owner = caller.identity == self.0.shared.key.owner;
-            let (id, args) = running.prepare_reducer(reducer, args, is_owner)?;
-            let call =
-                ReducerCall { generation: running.generation, reducer: id, args, caller: caller.clone() };
-            drop(running);
-            let (reply, answer) = oneshot::channel();
-            self.try_send(job(call, reply))?;
-            match answer.await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(CallFailure::Error(error))) => return Err(error),
-                // Published in between: once more, with the new program's functions.
-                Ok(Err(CallFailure::ProgramChanged)) => {}
-                Err(_) => return Err(self.stopped().into()),
-            }
-        }
-    }
-
     /// One view call, over what is durable; connects as [`Self::call_once`] does. `if_none_match` are the `ETag`s
     /// (without quotes) that the caller has.
     pub async fn view_once(
@@ -301,22 +302,17 @@ impl Database {
         view: &str,
         if_none_match: &[&str],
     ) -> Result<ViewReply, CallError> {
-        let running = self.0.shared.running();
-        self.0.shared.check_running()?;
+        let running = self.shared().running();
+        self.shared().check_running()?;
         let module = running.module();
-        let _connection = if module.client_connected.is_some() || module.client_disconnected.is_some() {
-            self.connect(caller).await?;
-            Some(Connection { database: self.clone(), caller: caller.clone() })
-        } else {
-            None
-        };
+        let _connection = self.connect_if_asked(module, caller).await?;
 
         let place = etag::Place::new(&running, running.view(view)?, caller.identity);
         if !if_none_match.is_empty()
-            && let Some(etag) = self.0.view_cache.current(&place, &self.0.shared.versions)
+            && let Some(etag) = self.0.view_cache.current(&place, &self.shared().versions)
             && if_none_match.contains(&&*etag)
         {
-            self.0.shared.stats.views_unchanged.fetch_add(1, Ordering::Relaxed);
+            self.shared().stats.views_unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(ViewReply::NotModified(etag));
         }
 
@@ -331,8 +327,8 @@ impl Database {
             caller: caller.clone(),
             reply,
         };
-        self.readers()?.try_send(job).map_err(|_| CallError::Busy)?;
-        let ViewRows { rows, read } = answer.await.map_err(|_| self.stopped())??;
+        self.shared().run_view(job)?;
+        let ViewRows { rows, read } = answer.await.map_err(|_| self.lost())??;
         let place = etag::Place::new(&running, &found, caller.identity);
         let etag = self.0.view_cache.remember(place, &running, &read);
         if if_none_match.contains(&&*etag) {
@@ -356,24 +352,26 @@ impl Database {
 
     /// Ends a connection: `client_disconnected` runs soon; its failure is only logged.
     pub fn disconnect(&self, caller: &Caller) {
-        self.0.shared.asides.gone(caller.identity, caller.connection);
-        self.wake();
+        self.shared().asides.gone(caller.identity, caller.connection);
+        self.shared().wake();
     }
 
     /// The module's log.
     pub fn log(&self) -> &ModuleLog {
-        &self.0.shared.log
+        &self.shared().log
     }
 
     /// Figures for `/metrics`.
     pub fn stats(&self) -> Stats {
-        let shared = &self.0.shared;
+        let shared = self.shared();
         let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             reducers_committed: get(&shared.stats.reducers_committed),
             reducers_failed: get(&shared.stats.reducers_failed),
             views_run: get(&shared.stats.views_run),
             views_unchanged: get(&shared.stats.views_unchanged),
+            procedures_run: get(&shared.stats.procedures_run),
+            scheduled_run: get(&shared.stats.scheduled_run),
             rows: get(&shared.stats.rows),
             durable_offset: shared.durability.durable_offset().0,
         }
@@ -389,7 +387,7 @@ impl Database {
 
     /// Compiles and checks a program, on a thread of its own.
     async fn load(&self, program: Program) -> Result<LoadedProgram, PublishError> {
-        let shared = Arc::clone(&self.0.shared);
+        let shared = Arc::clone(self.shared());
         let loaded = launch::on_thread("orrery-load", move || {
             LoadedProgram::load(&shared.host, program, shared.new_session())
         });
@@ -399,25 +397,28 @@ impl Database {
 
     async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), CallError> {
         let (reply, answer) = oneshot::channel();
-        self.0.shared.asides.want_snapshot(reply);
-        self.wake();
+        self.shared().asides.want_snapshot(reply);
+        self.shared().wake();
         Ok(answer.await.map_err(|_| self.stopped())?)
     }
 
-    fn readers(&self) -> Result<&Sender<ViewJob>, CallError> {
-        if let Some(readers) = self.0.readers.get() {
-            return Ok(readers);
+    /// Opens a connection for one call, if the module wants to know of connections. It ends with the value.
+    pub(crate) async fn connect_if_asked(
+        &self,
+        module: &ModuleDef,
+        caller: &Caller,
+    ) -> Result<Option<Connection>, CallError> {
+        if module.client_connected.is_none() && module.client_disconnected.is_none() {
+            return Ok(None);
         }
-        let readers = readers::start(&self.0.shared, &self.0.jobs).map_err(|error| {
-            CallError::Unsupported(format!("no thread for views can be started: {error}"))
-        })?;
-        Ok(self.0.readers.get_or_init(|| readers))
+        self.connect(caller).await?;
+        Ok(Some(Connection { database: self.clone(), caller: caller.clone() }))
     }
 
     /// Queues a job, or says at once that the queue is full.
-    fn try_send(&self, job: Job) -> Result<(), CallError> {
-        self.0.shared.check_running()?;
-        self.0.jobs.try_send(job).map_err(|error| match error {
+    pub(crate) fn try_send(&self, job: Job) -> Result<(), CallError> {
+        self.shared().check_running()?;
+        self.shared().jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => CallError::Busy,
             TrySendError::Disconnected(_) => self.stopped().into(),
         })
@@ -425,7 +426,7 @@ impl Database {
 
     /// Queues a job however long it takes: for the few that must not be turned away.
     async fn send_job(&self, job: Job) -> Result<(), Stopped> {
-        let jobs = self.0.jobs.clone();
+        let jobs = self.shared().jobs.clone();
         match jobs.try_send(job) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(_)) => Err(self.stopped()),
@@ -436,19 +437,22 @@ impl Database {
         }
     }
 
-    /// Makes the worker look aside. If the queue is full, it is awake anyway.
-    fn wake(&self) {
-        let _ = self.0.jobs.try_send(Job::Wake);
+    /// Why the worker does not answer.
+    pub(crate) fn stopped(&self) -> Stopped {
+        self.shared().stop("its worker has ended")
     }
 
-    /// Why nobody answers.
-    fn stopped(&self) -> Stopped {
-        self.0.shared.stop("its worker has ended")
+    /// Why a thread beside the worker does not answer.
+    pub(crate) fn lost(&self) -> CallError {
+        match self.shared().check_running() {
+            Ok(()) => CallError::Broke(Fault::Protocol("the thread that ran it has ended".into())),
+            Err(stopped) => stopped.into(),
+        }
     }
 }
 
 /// A connection that ends when this is dropped, also if the one who waits hangs up.
-struct Connection {
+pub(crate) struct Connection {
     database: Database,
     caller: Caller,
 }
@@ -479,6 +483,10 @@ pub struct Stats {
     pub views_run: u64,
     /// View calls answered without running the module.
     pub views_unchanged: u64,
+    /// Procedures and HTTP handlers that have run.
+    pub procedures_run: u64,
+    /// Functions that have run because a row of a scheduled table was due.
+    pub scheduled_run: u64,
     /// Rows in all user tables.
     pub rows: u64,
     /// The offset up to which transactions are on disk.

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
+    clock::{Clock, SystemClock},
     engine::wasm::{WasmConfig, WasmEngine},
+    outbound::Outbound,
     store::StoreOptions,
 };
 
@@ -14,8 +16,12 @@ pub struct HostConfig {
     pub program_cache: Option<PathBuf>,
     /// How much memory one instance of a module may have, in bytes.
     pub memory_limit: u64,
-    /// How long one call may take.
+    /// How long one call may take. For procedures and HTTP handlers only the time counts in which they compute.
     pub time_limit: Duration,
+    /// How long a procedure or HTTP handler may take in all: computing, sleeping, and waiting for others.
+    pub procedure_limit: Duration,
+    /// How long a procedure or HTTP handler may have a transaction open, in which nobody else can write.
+    pub transaction_limit: Duration,
     /// How many calls of one database may wait; one more is refused.
     pub queue_capacity: usize,
     /// How many views of one database run at the same time.
@@ -23,6 +29,12 @@ pub struct HostConfig {
     /// By how many bytes the journal of a database grows before a checkpoint is written. It takes some seconds to
     /// open a database with a journal of 64 MiB, the default.
     pub checkpoint_journal_bytes: u64,
+    /// How many procedures and HTTP handlers of one database run at the same time.
+    pub procedure_instances: usize,
+    /// What sends the HTTP requests of procedures. None: they can send none.
+    pub outbound: Option<Arc<dyn Outbound>>,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for HostConfig {
@@ -32,9 +44,14 @@ impl Default for HostConfig {
             program_cache: None,
             memory_limit: 512 * 1024 * 1024,
             time_limit: Duration::from_secs(30),
+            procedure_limit: Duration::from_secs(600),
+            transaction_limit: Duration::from_secs(5),
             queue_capacity: 16 * 1024,
             view_instances: 2,
             checkpoint_journal_bytes: StoreOptions::default().checkpoint_journal_bytes,
+            procedure_instances: 8,
+            outbound: None,
+            clock: Arc::new(SystemClock),
         }
     }
 }

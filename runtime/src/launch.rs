@@ -3,11 +3,11 @@
 use std::{fs, io, path::PathBuf, sync::Arc, thread};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::oneshot;
 
 use crate::{
-    database::{DatabaseKey, OpenError, Program, PublishError},
+    database::{DatabaseKey, Hold, OpenError, Program, PublishError},
     host::Host,
     log::ModuleLog,
     program::LoadedProgram,
@@ -33,13 +33,13 @@ pub(crate) struct Launch {
     pub(crate) key: DatabaseKey,
 }
 
-/// A database that lives.
-type Launched = (Arc<Shared>, Sender<Job>);
+/// The worker's queue, both ends of it.
+type Queue = (Sender<Job>, Receiver<Job>);
 
 /// Makes a database. Leaves nothing behind if that fails.
-pub(crate) async fn create(launch: Launch, program: Program) -> Result<Launched, PublishError> {
-    let (jobs, queue) = crossbeam_channel::bounded(launch.host.config().queue_capacity);
-    let shared = on_worker_thread(move || {
+pub(crate) async fn create(launch: Launch, program: Program) -> Result<Hold, PublishError> {
+    let queue = bounded(launch.host.config().queue_capacity);
+    let launched = on_worker_thread(move || {
         let made = new_database(&launch, program, queue);
         if made.is_err() {
             // Nobody knows of this folder yet, so what cannot be removed does no harm.
@@ -47,24 +47,20 @@ pub(crate) async fn create(launch: Launch, program: Program) -> Result<Launched,
         }
         made
     });
-    match shared.await {
-        Ok(shared) => Ok((shared?, jobs)),
-        Err(error) => Err(PublishError::Storage(error.to_string())),
-    }
+    launched.await.unwrap_or_else(|error| Err(PublishError::Storage(error.to_string())))
 }
 
 /// Opens a database.
-pub(crate) async fn open(launch: Launch) -> Result<Launched, OpenError> {
-    let (jobs, queue) = crossbeam_channel::bounded(launch.host.config().queue_capacity);
-    let shared = on_worker_thread(move || stored_database(&launch, queue)).await??;
-    Ok((shared, jobs))
+pub(crate) async fn open(launch: Launch) -> Result<Hold, OpenError> {
+    let queue = bounded(launch.host.config().queue_capacity);
+    on_worker_thread(move || stored_database(&launch, queue)).await?
 }
 
-fn new_database(launch: &Launch, program: Program, jobs: Receiver<Job>) -> Result<Worker, PublishError> {
+fn new_database(launch: &Launch, program: Program, queue: Queue) -> Result<Worker, PublishError> {
     let storage = |error: &dyn std::error::Error| PublishError::Storage(error.to_string());
     fs::create_dir_all(&launch.path).map_err(|error| storage(&error))?;
     let log = ModuleLog::open(&launch.path.join(LOG_FILE)).map_err(|error| storage(&error))?;
-    let session = Session::new(launch.key.database, log.clone());
+    let session = Session::new(launch.key.database, log.clone(), Arc::clone(&launch.host.config().clock));
     let (program, session) =
         LoadedProgram::load(&launch.host, program, session).map_err(PublishError::InvalidProgram)?;
     let mut writer = store::open(&launch.path.join(STORE_FILE), &launch.host.store_options())
@@ -72,13 +68,13 @@ fn new_database(launch: &Launch, program: Program, jobs: Receiver<Job>) -> Resul
     schema::initialise(&mut writer, launch.key, program.hash, &program.source, &program.module)
         .map_err(|error| PublishError::InvalidProgram(error.to_string()))?;
     let mut worker =
-        start(launch, log, program, session, writer, jobs).map_err(PublishError::InvalidProgram)?;
+        start(launch, log, program, session, writer, queue).map_err(PublishError::InvalidProgram)?;
     worker.initialise()?;
     worker.wait_durable()?;
     Ok(worker)
 }
 
-fn stored_database(launch: &Launch, jobs: Receiver<Job>) -> Result<Worker, OpenError> {
+fn stored_database(launch: &Launch, queue: Queue) -> Result<Worker, OpenError> {
     let file = launch.path.join(STORE_FILE);
     // The store would make a new file.
     fs::metadata(&file)?;
@@ -90,7 +86,7 @@ fn stored_database(launch: &Launch, jobs: Receiver<Job>) -> Result<Worker, OpenE
         return Err(OpenError::WrongDatabase(Box::new(row.key)));
     }
     let program = Program { kind: row.kind, bytes: Bytes::from(row.program) };
-    let session = Session::new(launch.key.database, log.clone());
+    let session = Session::new(launch.key.database, log.clone(), Arc::clone(&launch.host.config().clock));
     let (program, session) =
         LoadedProgram::load(&launch.host, program, session).map_err(OpenError::Program)?;
     if program.hash != row.hash {
@@ -98,7 +94,7 @@ fn stored_database(launch: &Launch, jobs: Receiver<Job>) -> Result<Worker, OpenE
             "the stored program does not have the hash that is stored with it".into(),
         ));
     }
-    let mut worker = start(launch, log, program, session, writer, jobs).map_err(OpenError::Program)?;
+    let mut worker = start(launch, log, program, session, writer, queue).map_err(OpenError::Program)?;
     worker.disconnect_left_over_clients();
     Ok(worker)
 }
@@ -109,31 +105,32 @@ fn start(
     program: LoadedProgram,
     session: Session,
     writer: Writer,
-    jobs: Receiver<Job>,
+    (sender, jobs): Queue,
 ) -> Result<Worker, String> {
     let catalog = Arc::new(Catalog::new(&program.module, &writer)?);
     let running = Arc::new(Running::new(0, program, catalog).map_err(|error| error.to_string())?);
+    let (alive, worker_ended) = bounded(0);
     let shared = Arc::new(Shared::new(
         Arc::clone(&launch.host),
         launch.key,
         log,
-        writer.durability(),
-        writer.versions(),
+        &writer,
         Arc::clone(&running),
+        sender,
+        worker_ended,
     ));
-    Worker::new(Start { shared, jobs, writer, session, running })
+    Worker::new(Start { shared, alive, jobs, writer, session, running })
 }
 
 /// Runs `make` on a new thread, which goes on as the worker's if that succeeds.
 async fn on_worker_thread<E: Send + 'static>(
     make: impl FnOnce() -> Result<Worker, E> + Send + 'static,
-) -> io::Result<Result<Arc<Shared>, E>> {
+) -> io::Result<Result<Hold, E>> {
     let (ready, is_ready) = oneshot::channel();
     let worker = move || match make() {
         Ok(worker) => {
-            let shared = Arc::clone(worker.shared());
-            // If nobody waits any more, nobody has a handle either, and the worker ends at once.
-            let _ = ready.send(Ok(shared));
+            // If nobody waits any more, what is sent goes at once, and the worker then ends.
+            let _ = ready.send(Ok(Hold(Arc::clone(worker.shared()))));
             worker.run();
         }
         Err(error) => {

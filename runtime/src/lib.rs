@@ -1,23 +1,34 @@
 //! Databases that run code: a store of rows, engines for modules, and the worker that brings them together.
 
+mod calls;
+mod clock;
 mod database;
 pub mod engine;
 mod etag;
 mod host;
 mod launch;
+mod lending;
 mod log;
+mod outbound;
+mod pace;
+mod pool;
+mod procedures;
 mod program;
 mod readers;
 mod running;
+mod scheduler;
 mod schema;
 mod session;
 mod shared;
 pub mod store;
 mod worker;
 
+pub use calls::Called;
+pub use clock::{Clock, SystemClock};
 pub use database::{
     Args, CallError, Caller, Database, DatabaseKey, OpenError, Program, ProgramKind, PublishError, Published,
     Stats, Stopped, ViewReply,
 };
 pub use host::{Host, HostConfig};
 pub use log::ModuleLog;
+pub use outbound::Outbound;

@@ -1,30 +1,19 @@
-//! The threads on which views run: each with its own instance, over snapshots, beside the worker.
+//! Views, computed over snapshots beside the worker.
 
-use std::{
-    io,
-    sync::{Arc, atomic::Ordering},
-    thread,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender};
-use orrery_host_abi::{Call, Fault, LogLevel, Outcome, TableId, Timestamp};
+use orrery_host_abi::{Call, Fault, LogLevel, Outcome, TableId};
 use tokio::sync::oneshot;
 
 use crate::{
     database::{CallError, Caller},
-    program::Instance,
+    pace::Pace,
+    pool::{Seat, Work},
     running::{Running, View},
     session::{CallContext, Session, TablesRead},
-    shared::Shared,
     store::{Snapshot, Table, TxOffset},
-    worker::{Job, STACK_BYTES},
 };
-
-/// How much these threads stand back when there are more threads than cores: reducers, of which there can be one
-/// at a time, come before views, of which there can be any number. (The unit is that of `nice`: a thread at five gets a
-/// third of what another one gets.) What views that take long do beyond this is in `session/pace.rs`.
-const STAND_BACK: i32 = 5;
 
 /// A view to compute.
 #[derive(Debug)]
@@ -45,93 +34,42 @@ pub(crate) struct ViewRows {
     pub(crate) read: Vec<(TableId, TxOffset)>,
 }
 
-/// Starts the threads. They end when the sender is gone.
-pub(crate) fn start(shared: &Arc<Shared>, worker: &Sender<Job>) -> io::Result<Sender<ViewJob>> {
-    let config = shared.host.config();
-    let (sender, jobs) = crossbeam_channel::bounded(config.queue_capacity);
-    for number in 0..config.view_instances.max(1) {
-        let reader = Reader {
-            shared: Arc::clone(shared),
-            worker: worker.clone(),
-            jobs: jobs.clone(),
-            session: None,
-            running: None,
-        };
-        thread::Builder::new()
-            .name(format!("orrery-view-{number}"))
-            .stack_size(STACK_BYTES)
-            .spawn(move || reader.run())?;
-    }
-    Ok(sender)
-}
-
-/// One of the threads.
-struct Reader {
-    shared: Arc<Shared>,
-    worker: Sender<Job>,
-    jobs: Receiver<ViewJob>,
-    session: Option<Session>,
-    running: Option<(Arc<Running>, Instance)>,
-}
-
-impl Reader {
-    fn run(mut self) {
-        stand_back();
-        while let Ok(job) = self.jobs.recv() {
-            let ViewJob { running, view, snapshot, caller, reply } = job;
-            if reply.is_closed() {
-                continue;
-            }
-            let offset = snapshot.offset();
-            let result = self.view(&running, &view, &snapshot, &caller);
-            let shared = Arc::clone(&self.shared);
-            // What a view shows must not be lost afterwards.
-            self.shared.durability.after(offset, move |durable| {
-                let durable = durable.map_err(|error| shared.stop(&error.to_string()).into());
-                let _ = reply.send(durable.and(result));
-            });
+impl Work for ViewJob {
+    fn run(self, seat: &mut Seat) {
+        if self.reply.is_closed() {
+            return;
         }
+        let result = self.compute(seat);
+        let Self { snapshot, reply, .. } = self;
+        let shared = Arc::clone(&seat.shared);
+        // What a view shows must not be lost afterwards.
+        seat.shared.durability.after(snapshot.offset(), move |durable| {
+            let durable = durable.map_err(|error| shared.stop(&error.to_string()).into());
+            let _ = reply.send(durable.and(result));
+        });
     }
+}
 
-    fn view(
-        &mut self,
-        running: &Arc<Running>,
-        view: &View,
-        snapshot: &Snapshot,
-        caller: &Caller,
-    ) -> Result<ViewRows, CallError> {
-        self.ensure_instance(running)?;
-        let (Some(mut session), Some((_, instance))) = (self.session.take(), &mut self.running) else {
-            unreachable!("the instance was just ensured, and between jobs the session is at home");
-        };
+impl ViewJob {
+    fn compute(&self, seat: &mut Seat) -> Result<ViewRows, CallError> {
+        let Self { running, view, snapshot, caller, .. } = self;
         let call = Call {
             function: view.function,
             caller: caller.identity,
             connection: Some(caller.connection),
-            timestamp: Timestamp::now(),
+            timestamp: seat.shared.now(),
             args: Bytes::new(),
             body: Bytes::new(),
-            time_limit: self.shared.host.config().time_limit,
+            time_limit: seat.shared.host.config().time_limit,
         };
         let token = Some((caller.connection, Arc::clone(&caller.token_payload)));
         let context = CallContext { function: call.function, now: call.timestamp, token };
-        session.begin_read(snapshot.clone(), context);
-        let (mut session, outcome) = instance.call(session, &call);
-        let is_spent = instance.is_spent();
-        let read = session.end_read();
-        let immediate_calls = session.take_immediate_calls();
-        if !immediate_calls.is_empty() {
-            self.shared.asides.immediate_calls(immediate_calls);
-            // If the queue is full, the worker is awake.
-            let _ = self.worker.try_send(Job::Wake);
-        }
-        self.session = Some(session);
-        if is_spent {
-            self.running = None;
-        }
-        self.shared.stats.views_run.fetch_add(1, Ordering::Relaxed);
+        let pace = Pace::new(&seat.shared.at_work);
+        let begin = |session: &mut Session| session.begin_read(snapshot.clone(), pace, context);
+        let (outcome, read) = seat.call(running, &call, begin, Session::end_read)?;
+        seat.shared.stats.views_run.fetch_add(1, Ordering::Relaxed);
         let broke = |fault: Fault| {
-            self.shared.log.write_host(LogLevel::Error, &fault.to_string());
+            seat.shared.log.write_host(LogLevel::Error, &fault.to_string());
             CallError::Broke(fault)
         };
         match outcome {
@@ -146,28 +84,6 @@ impl Reader {
             Outcome::Broke(fault) => Err(broke(fault)),
         }
     }
-
-    /// Has an instance of that program at hand.
-    fn ensure_instance(&mut self, running: &Arc<Running>) -> Result<(), CallError> {
-        if self.running.as_ref().is_some_and(|(present, _)| present.generation == running.generation) {
-            return Ok(());
-        }
-        self.running = None;
-        let mut session = self.session.take().unwrap_or_else(|| self.shared.new_session());
-        session.set_catalog(Arc::clone(&running.catalog));
-        let (session, instance) = running.program.start(session, self.shared.host.config().time_limit);
-        self.session = Some(session);
-        let instance = instance.map_err(|error| CallError::Broke(Fault::Trapped(error)))?;
-        self.running = Some((Arc::clone(running), instance));
-        Ok(())
-    }
-}
-
-/// Lowers the priority of this thread. If the system does not let it, views are only less polite.
-fn stand_back() {
-    // On Linux this is about the thread; elsewhere it would be about the whole process.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::nice(STAND_BACK);
 }
 
 fn with_versions(read: TablesRead, snapshot: &Snapshot) -> Vec<(TableId, TxOffset)> {

@@ -21,6 +21,7 @@ pub(crate) struct Running {
     pub(crate) program: LoadedProgram,
     pub(crate) catalog: Arc<Catalog>,
     reducers: HashMap<Box<str>, Reducer>,
+    procedures: HashMap<Box<str>, Arc<Procedure>>,
     views: HashMap<Box<str>, Arc<View>>,
 }
 
@@ -31,6 +32,23 @@ struct Reducer {
     is_lifecycle: bool,
     is_private: bool,
     params: Layout,
+}
+
+/// A procedure, ready to be called.
+#[derive(Debug)]
+pub(crate) struct Procedure {
+    pub(crate) id: u32,
+    is_private: bool,
+    params: Layout,
+    /// What its result must look like.
+    pub(crate) returns: Layout,
+}
+
+/// A function that a client may call, with its arguments (BSATN).
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    Reducer(u32, Bytes),
+    Procedure(Arc<Procedure>, Bytes),
 }
 
 /// A view, ready to be called.
@@ -65,6 +83,16 @@ impl Running {
             };
             reducers.insert(def.name.clone(), reducer);
         }
+        let mut procedures = HashMap::new();
+        for (def, id) in module.procedures.iter().zip(0..) {
+            let procedure = Procedure {
+                id,
+                is_private: def.is_private,
+                params: Layout::of_product(&def.params, &module.typespace)?,
+                returns: Layout::new(&def.return_type, &module.typespace)?,
+            };
+            procedures.insert(def.name.clone(), Arc::new(procedure));
+        }
         let mut views = HashMap::new();
         for (place, def) in module.views.iter().enumerate() {
             let row_type = AlgebraicType::Ref(def.row_type);
@@ -81,7 +109,7 @@ impl Running {
             };
             views.insert(def.name.clone(), Arc::new(view));
         }
-        Ok(Self { generation, catalog, reducers, views, program })
+        Ok(Self { generation, catalog, reducers, procedures, views, program })
     }
 
     /// The definition.
@@ -89,53 +117,61 @@ impl Running {
         &self.program.module
     }
 
-    /// Finds a reducer that `caller` may call and reads the arguments for it.
-    pub(crate) fn prepare_reducer(
-        &self,
-        name: &str,
-        args: &Args,
-        is_owner: bool,
-    ) -> Result<(u32, Bytes), CallError> {
-        let kind = "reducer";
-        let missing = || CallError::NoSuchFunction { kind, name: name.to_owned() };
-        let Some(reducer) = self.reducers.get(name) else {
-            if self.module().procedure(name).is_some() {
-                return Err(CallError::Unsupported(format!(
-                    "`{name}` is a procedure, and this server cannot call procedures"
-                )));
+    /// Finds a reducer or procedure that a client may call, and reads the arguments for it.
+    pub(crate) fn prepare(&self, name: &str, args: &Args, is_owner: bool) -> Result<Prepared, CallError> {
+        let missing = || CallError::NoSuchFunction { kind: "reducer or procedure", name: name.to_owned() };
+        let module = self.module();
+        if let Some(reducer) = self.reducers.get(name) {
+            if reducer.is_lifecycle {
+                return Err(CallError::Lifecycle(name.to_owned()));
             }
-            return Err(missing());
-        };
-        if reducer.is_lifecycle {
-            return Err(CallError::Lifecycle(name.to_owned()));
+            if reducer.is_private && !is_owner {
+                return Err(missing());
+            }
+            let params = &module.reducers[reducer.id as usize].params;
+            let args = self.read_args("reducer", name, args, params, &reducer.params)?;
+            return Ok(Prepared::Reducer(reducer.id, args));
         }
-        if reducer.is_private && !is_owner {
-            return Err(missing());
-        }
-        let invalid = |reason: String| CallError::InvalidArguments { kind, name: name.to_owned(), reason };
-        let args = match args {
-            Args::Json(json) => {
-                let params: &ProductType = &self.module().reducers[reducer.id as usize].params;
-                json::args_from_json(json, params, &self.module().typespace)
-                    .map_err(|error| invalid(error.to_string()))?
-                    .into()
-            }
-            Args::Bsatn(bsatn) => {
-                reducer.params.validate(bsatn).map_err(|error| invalid(error.to_string()))?;
-                bsatn.clone()
-            }
-        };
-        Ok((reducer.id, args))
+        let procedure = self.procedures.get(name).filter(|procedure| !procedure.is_private || is_owner);
+        let procedure = procedure.ok_or_else(missing)?;
+        let params = &module.procedures[procedure.id as usize].params;
+        let args = self.read_args("procedure", name, args, params, &procedure.params)?;
+        Ok(Prepared::Procedure(Arc::clone(procedure), args))
     }
 
-    /// Finds a reducer for a call from within the module.
-    pub(crate) fn internal_reducer(&self, name: &str, args: &[u8]) -> Result<u32, String> {
-        let reducer = self.reducers.get(name).ok_or_else(|| format!("there is no reducer `{name}`"))?;
-        reducer
-            .params
+    fn read_args(
+        &self,
+        kind: &'static str,
+        name: &str,
+        args: &Args,
+        params: &ProductType,
+        layout: &Layout,
+    ) -> Result<Bytes, CallError> {
+        let invalid = |reason: String| CallError::InvalidArguments { kind, name: name.to_owned(), reason };
+        match args {
+            Args::Json(json) => json::args_from_json(json, params, &self.module().typespace)
+                .map(Bytes::from)
+                .map_err(|error| invalid(error.to_string())),
+            Args::Bsatn(bsatn) => {
+                layout.validate(bsatn).map_err(|error| invalid(error.to_string()))?;
+                Ok(bsatn.clone())
+            }
+        }
+    }
+
+    /// Finds a procedure or reducer for a call from within the module.
+    pub(crate) fn prepare_internal(&self, name: &str, args: &Bytes) -> Result<Prepared, String> {
+        let (prepared, params) = match (self.procedures.get(name), self.reducers.get(name)) {
+            (Some(procedure), _) => {
+                (Prepared::Procedure(Arc::clone(procedure), args.clone()), &procedure.params)
+            }
+            (None, Some(reducer)) => (Prepared::Reducer(reducer.id, args.clone()), &reducer.params),
+            (None, None) => return Err(format!("there is no reducer or procedure `{name}`")),
+        };
+        params
             .validate(args)
             .map_err(|error| format!("the arguments for `{name}` are not valid: {error}"))?;
-        Ok(reducer.id)
+        Ok(prepared)
     }
 
     /// Finds a view.

@@ -1,28 +1,35 @@
 //! The thread that owns a database's write side: the writer and the instance that reducers run in.
 //!
 //! It takes jobs from a queue, runs each to its end, and never waits for disk or network. Answers are held
-//! back until what they tell is on disk, and go out in batches: one wake-up of the journal for many of them.
+//! back until what they tell is on disk, and go out in batches: one wake-up of the journal for many of them. Between
+//! batches it runs what the module wants to happen without being asked: calls that it made itself, and what is due.
+
+mod connections;
+mod schedule;
+mod transactions;
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
-use crossbeam_channel::Receiver;
-use orrery_host_abi::{
-    Call, ConnectionId, Fault, Function, Identity, LogLevel, Outcome, Timestamp, bsatn::Encode,
-};
+use crossbeam_channel::{Receiver, Sender};
+use orrery_host_abi::LogLevel;
 use tokio::sync::oneshot;
 
 use crate::{
     database::{CallError, Caller, DatabaseKey, PublishError, Published, Stopped},
+    lending::LoanRequest,
+    procedures::{ProcedureFailure, ProcedureJob, Target},
     program::{Instance, LoadedProgram},
-    running::Running,
-    schema::{self, Catalog, SchemaError, system_index, system_table, write_module_row},
-    session::{CallContext, ImmediateCall, Session},
+    running::{Prepared, Running},
+    scheduler::Scheduler,
+    schema::{self, Catalog, SchemaError, write_module_row},
+    session::{ImmediateCall, Session},
     shared::Shared,
-    store::{CommitError, Table, WriteError, Writer},
+    store::{Table, TxOffset, Writer},
 };
 
 /// The stack of a thread on which modules run: room for what a module may use of it, and for the host calls that
@@ -70,6 +77,8 @@ pub(crate) enum Job {
     CallOnce(ReducerCall, CallReply),
     /// A client connects.
     Connect(Caller, oneshot::Sender<Result<(), CallError>>),
+    /// A procedure opens a transaction.
+    Lend(LoanRequest),
     /// A new program.
     Publish(Box<LoadedProgram>, oneshot::Sender<Result<Published, PublishError>>),
     /// A new program (or the present one) with no data.
@@ -86,6 +95,8 @@ type Held = Box<dyn FnOnce(Result<(), Stopped>) + Send>;
 /// The state of the thread.
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    /// Nothing is sent; others see it go.
+    _alive: Sender<Infallible>,
     jobs: Receiver<Job>,
     running: Arc<Running>,
     /// Always there between jobs.
@@ -100,11 +111,16 @@ pub(crate) struct Worker {
     held: Vec<Held>,
     /// Calls that the module asked for itself.
     immediate_calls: VecDeque<ImmediateCall>,
+    /// None while programs change places: what is written then says nothing about when to run what.
+    scheduler: Option<Scheduler>,
+    /// Nobody holds the database any more.
+    is_abandoned: bool,
 }
 
 /// What a new worker begins with. The writer's data fits the program.
 pub(crate) struct Start {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) alive: Sender<Infallible>,
     pub(crate) jobs: Receiver<Job>,
     pub(crate) writer: Writer,
     pub(crate) session: Session,
@@ -114,12 +130,13 @@ pub(crate) struct Start {
 impl Worker {
     /// Prepares the thread that it is called on: starts the instance.
     pub(crate) fn new(start: Start) -> Result<Self, String> {
-        let Start { shared, jobs, writer, mut session, running } = start;
+        let Start { shared, alive, jobs, writer, mut session, running } = start;
         session.set_catalog(Arc::clone(&running.catalog));
         let (session, instance) = running.program.start(session, shared.host.config().time_limit);
         Ok(Self {
             instance: Some(instance?),
             shared,
+            _alive: alive,
             jobs,
             running,
             writer: Some(writer),
@@ -127,6 +144,8 @@ impl Worker {
             replies: Vec::with_capacity(BATCH_JOBS),
             held: Vec::new(),
             immediate_calls: VecDeque::new(),
+            scheduler: None,
+            is_abandoned: false,
         })
     }
 
@@ -150,32 +169,18 @@ impl Worker {
         &self.shared
     }
 
-    /// Ends the connections that a killed server left open.
-    pub(crate) fn disconnect_left_over_clients(&mut self) {
-        let table = self.writer().table(system_table::CLIENT);
-        let clients: Vec<_> =
-            table.into_iter().flat_map(|table| table.rows().filter_map(client_row)).collect();
-        for (identity, connection) in clients {
-            self.disconnect(identity, connection);
-        }
-    }
-
     /// Takes jobs until the end.
     pub(crate) fn run(mut self) {
+        self.reschedule();
+        self.count_rows();
         loop {
-            // Calls that the module asked for are work too: then there is no waiting for jobs.
-            let mut next = if self.immediate_calls.is_empty() {
-                let Ok(job) = self.jobs.recv() else {
-                    // Nobody holds the database any more.
-                    if let Err(error) = self.close() {
-                        tracing::error!(database = %self.shared.key.database, %error, "not closed cleanly");
-                    }
-                    return;
-                };
-                Some(job)
-            } else {
-                self.jobs.try_recv().ok()
-            };
+            let mut next = self.next_job();
+            if next.is_none() && self.is_abandoned {
+                if let Err(error) = self.close() {
+                    tracing::error!(database = %self.shared.key.database, %error, "not closed cleanly");
+                }
+                return;
+            }
             let mut jobs_left = BATCH_JOBS;
             while let Some(job) = next.take() {
                 if let Job::Close(reply) = job {
@@ -190,9 +195,29 @@ impl Worker {
                     next = self.jobs.try_recv().ok();
                 }
             }
-            self.run_immediate_calls();
             self.release_answers();
+            if self.run_immediate_calls() | self.run_due() {
+                self.count_rows();
+            }
         }
+    }
+
+    /// Waits for a job, but no longer than until there is other work.
+    fn next_job(&self) -> Option<Job> {
+        if self.is_abandoned || !self.immediate_calls.is_empty() {
+            return self.jobs.try_recv().ok();
+        }
+        if let Ok(job) = self.jobs.try_recv() {
+            return Some(job);
+        }
+        self.shared.at_work.set(false);
+        // The worker itself keeps the queue open.
+        let job = match self.scheduler.as_ref().and_then(Scheduler::next_wake) {
+            None => self.jobs.recv().ok(),
+            Some(wake) => self.jobs.recv_timeout(self.shared.host.config().clock.wait_for(wake)).ok(),
+        };
+        self.shared.at_work.set(true);
+        job
     }
 
     fn handle(&mut self, job: Job) {
@@ -211,6 +236,7 @@ impl Worker {
                     let _ = reply.send(durable.map_err(CallError::from).and(result));
                 });
             }
+            Job::Lend(request) => self.lend(request),
             Job::Publish(program, reply) => {
                 let result = self.publish(*program);
                 self.hold(move |durable| {
@@ -241,11 +267,15 @@ impl Worker {
             self.disconnect(identity, connection);
         }
         self.keep_immediate_calls(requests.immediate_calls);
+        for due in requests.ran {
+            self.ran(due);
+        }
+        self.is_abandoned |= requests.is_abandoned;
     }
 
     /// Sends out the answers as soon as what they tell is on disk.
     fn release_answers(&mut self) {
-        self.shared.stats.rows.store(self.user_rows(), Ordering::Relaxed);
+        self.count_rows();
         if self.replies.is_empty() && self.held.is_empty() {
             return;
         }
@@ -308,173 +338,45 @@ impl Worker {
         Ok(())
     }
 
-    /// Opens a connection: writes it down and asks the module, in one transaction.
-    fn connect(&mut self, caller: &Caller) -> Result<(), CallError> {
-        let write_down = |writer: &mut Writer| {
-            let mut client = Vec::with_capacity(48);
-            client.extend_from_slice(&caller.identity.0);
-            caller.connection.0.encode(&mut client);
-            writer.insert(system_table::CLIENT, &mut client)?;
-            let mut credentials = caller.connection.0.to_bsatn();
-            caller.token_payload.encode(&mut credentials);
-            writer.insert(system_table::CONNECTION_CREDENTIALS, &mut credentials)?;
-            Ok(())
-        };
-        let Some(reducer) = self.running.module().client_connected else {
-            return self.rows_only(write_down);
-        };
-        let result = self.reducer(reducer, caller.identity, Some(caller), Bytes::new(), write_down);
-        result.map_err(|error| match error {
-            CallError::Refused(message) => CallError::ConnectionRefused(message),
-            CallError::Broke(fault) => CallError::ConnectionRefused(fault.to_string()),
-            other => other,
-        })
-    }
-
-    /// Ends a connection: tells the module and forgets it, in one transaction if the module does not fail.
-    fn disconnect(&mut self, identity: Identity, connection: ConnectionId) {
-        let key = client_key(identity, connection);
-        let is_known = |writer: &Writer| {
-            let table = writer.table(system_table::CLIENT)?;
-            table.point(system_index::CLIENT, &key).ok()?.next().map(|_| ())
-        };
-        if is_known(self.writer()).is_none() {
-            return;
-        }
-        let forget = |writer: &mut Writer| {
-            writer.delete_point(system_index::CLIENT, &key)?;
-            let key = connection.0.to_le_bytes();
-            writer.delete_point(system_index::CONNECTION_CREDENTIALS, &key)?;
-            Ok(())
-        };
-        if let Some(reducer) = self.running.module().client_disconnected {
-            let caller = Caller { identity, connection, token_payload: self.token_payload(connection) };
-            match self.reducer(reducer, identity, Some(&caller), Bytes::new(), forget) {
-                Ok(()) => return,
-                Err(error) => self.log(LogLevel::Error, &format!("client_disconnected failed: {error}")),
-            }
-        }
-        if let Err(error) = self.rows_only(forget) {
-            tracing::error!(database = %self.shared.key.database, %error, "a connection could not be ended");
-        }
-    }
-
-    fn token_payload(&self, connection: ConnectionId) -> Arc<str> {
-        let find = || {
-            let table = self.writer().table(system_table::CONNECTION_CREDENTIALS)?;
-            let key = connection.0.to_le_bytes();
-            let row = table.point(system_index::CONNECTION_CREDENTIALS, &key).ok()?.next()?;
-            // After the text's length.
-            std::str::from_utf8(&table.layout().column(row, 1)[4..]).ok().map(Arc::from)
-        };
-        find().unwrap_or_else(|| Arc::from("{}"))
-    }
-
-    /// Runs the calls that the module asked for itself, each in a transaction of its own.
-    fn run_immediate_calls(&mut self) {
+    /// Runs the calls that the module asked for itself: reducers here, each in a transaction of its own, procedures
+    /// beside the worker. Whether there were any.
+    fn run_immediate_calls(&mut self) -> bool {
         // Those that they ask for in turn wait for the next round, so that other jobs get their turn.
-        for _ in 0..self.immediate_calls.len() {
+        let count = self.immediate_calls.len();
+        for _ in 0..count {
             let Some(ImmediateCall { name, args }) = self.immediate_calls.pop_front() else { break };
-            let result = match self.running.internal_reducer(&name, &args) {
-                Ok(reducer) => self
-                    .reducer(reducer, self.shared.key.database, None, args, |_| Ok(()))
-                    .map_err(|error| error.to_string()),
+            let database = self.shared.key.database;
+            let result = match self.running.prepare_internal(&name, &args) {
+                Ok(Prepared::Reducer(reducer, args)) => {
+                    self.reducer(reducer, database, None, args, |_| Ok(())).map_err(|error| error.to_string())
+                }
+                Ok(Prepared::Procedure(procedure, args)) => {
+                    let call = ImmediateCall { name: name.clone(), args: args.clone() };
+                    let shared = Arc::clone(&self.shared);
+                    let job = ProcedureJob {
+                        running: Arc::clone(&self.running),
+                        target: Target::Procedure(procedure, args),
+                        caller: database,
+                        token: None,
+                        due: None,
+                        after: TxOffset::default(),
+                        reply: Box::new(move |result| {
+                            // Other failures are in the log.
+                            if let Err(ProcedureFailure::ProgramChanged) = result {
+                                shared.call_soon(vec![call]);
+                            }
+                        }),
+                    };
+                    self.shared.run_procedure(job).map_err(|error| error.to_string())
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = result {
-                self.log(
-                    LogLevel::Error,
-                    &format!("the call of `{name}` that the module asked for failed: {error}"),
-                );
+                let message = format!("the call of `{name}` that the module asked for failed: {error}");
+                self.log(LogLevel::Error, &message);
             }
         }
-    }
-
-    /// One transaction: `prepare`, then a reducer. Commits if both succeed, else nothing has happened.
-    fn reducer(
-        &mut self,
-        reducer: u32,
-        identity: Identity,
-        caller: Option<&Caller>,
-        args: Bytes,
-        prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
-    ) -> Result<(), CallError> {
-        self.shared.check_running()?;
-        self.ensure_instance()?;
-        if let Err(error) = prepare(self.writer_mut()) {
-            self.writer_mut().rollback();
-            return Err(CallError::Broke(Fault::Protocol(error.to_string())));
-        }
-        let call = Call {
-            function: Function::Reducer(reducer),
-            caller: identity,
-            connection: caller.map(|caller| caller.connection),
-            timestamp: Timestamp::now(),
-            args,
-            body: Bytes::new(),
-            time_limit: self.shared.host.config().time_limit,
-        };
-        let context = CallContext {
-            function: call.function,
-            now: call.timestamp,
-            token: caller.map(|caller| (caller.connection, Arc::clone(&caller.token_payload))),
-        };
-        let (Some(mut session), Some(writer), Some(instance)) =
-            (self.session.take(), self.writer.take(), &mut self.instance)
-        else {
-            unreachable!("between jobs session and writer are at home, and the instance was just ensured");
-        };
-        session.begin_write(writer, context);
-        let (mut session, outcome) = instance.call(session, &call);
-        let is_spent = instance.is_spent();
-        self.writer = Some(session.end_write());
-        self.keep_immediate_calls(session.take_immediate_calls());
-        self.session = Some(session);
-        if is_spent {
-            self.instance = None;
-        }
-        let error = match outcome {
-            Outcome::Done(_) | Outcome::Responded { .. } => {
-                self.commit()?;
-                self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
-                return Ok(());
-            }
-            Outcome::Refused(message) => CallError::Refused(message),
-            Outcome::Broke(fault) => {
-                self.log(LogLevel::Error, &fault.to_string());
-                CallError::Broke(fault)
-            }
-        };
-        self.writer_mut().rollback();
-        self.shared.stats.reducers_failed.fetch_add(1, Ordering::Relaxed);
-        Err(error)
-    }
-
-    /// One transaction without the module.
-    fn rows_only(
-        &mut self,
-        change: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
-    ) -> Result<(), CallError> {
-        self.shared.check_running()?;
-        if let Err(error) = change(self.writer_mut()) {
-            self.writer_mut().rollback();
-            return Err(CallError::Broke(Fault::Protocol(error.to_string())));
-        }
-        self.commit()
-    }
-
-    fn commit(&mut self) -> Result<(), CallError> {
-        match self.writer_mut().commit() {
-            Ok(commit) => {
-                // Nobody subscribes to changes yet; the next commit can use the memory.
-                self.writer_mut().recycle(commit.changes);
-                Ok(())
-            }
-            Err(CommitError::Failed(error)) => Err(self.shared.stop(&error.to_string()).into()),
-            Err(error @ CommitError::TooLarge(_)) => {
-                Err(CallError::Broke(Fault::Protocol(error.to_string())))
-            }
-        }
+        count > 0
     }
 
     fn keep_immediate_calls(&mut self, calls: Vec<ImmediateCall>) {
@@ -487,28 +389,6 @@ impl Worker {
                 return;
             }
             self.immediate_calls.push_back(call);
-        }
-    }
-
-    /// Replaces the instance if the last one broke.
-    fn ensure_instance(&mut self) -> Result<(), CallError> {
-        if self.instance.is_some() {
-            return Ok(());
-        }
-        let Some(session) = self.session.take() else {
-            unreachable!("between jobs the session is at home");
-        };
-        let (session, instance) = self.running.program.start(session, self.shared.host.config().time_limit);
-        self.session = Some(session);
-        match instance {
-            Ok(instance) => {
-                self.instance = Some(instance);
-                Ok(())
-            }
-            Err(error) => {
-                self.log(LogLevel::Error, &format!("the module does not start again: {error}"));
-                Err(CallError::Broke(Fault::Trapped(error)))
-            }
         }
     }
 
@@ -527,11 +407,16 @@ impl Worker {
             write_module_row(writer, key, program.hash, &program.source)?;
             schema::apply(writer, &program.module, &steps)
         })?;
-        self.commit().map_err(|error| match error {
+        self.scheduler = None;
+        let committed = self.commit().map_err(|error| match error {
             CallError::Stopped(stopped) => PublishError::Stopped(stopped),
             other => PublishError::Incompatible(vec![other.to_string()]),
-        })?;
-        self.swap(prepared);
+        });
+        if committed.is_ok() {
+            self.swap(prepared);
+        }
+        self.reschedule();
+        committed?;
         Ok(Published::Updated(steps.iter().map(|step| step.describe(&module)).collect()))
     }
 
@@ -545,11 +430,15 @@ impl Worker {
             }
             schema::initialise(writer, key, program.hash, &program.source, &program.module)
         })?;
+        self.scheduler = None;
         let before = self.swap(prepared);
-        self.initialise().inspect_err(|_| {
+        let initialised = self.initialise();
+        if initialised.is_err() {
             // `init` has rolled back all of it, so the old program fits the data again.
             self.swap(before);
-        })
+        }
+        self.reschedule();
+        initialised
     }
 
     /// Starts a program and, if it starts, brings the data to it in a transaction that is left open. On failure
@@ -611,9 +500,10 @@ impl Worker {
         self.shared.log.write_host(level, message);
     }
 
-    fn user_rows(&self) -> u64 {
+    fn count_rows(&self) {
         let tables = self.writer.iter().flat_map(Writer::tables);
-        tables.filter(|table| table.spec().id.0 >= schema::FIRST_USER_ID).map(Table::row_count).sum()
+        let tables = tables.filter(|table| table.spec().id.0 >= schema::FIRST_USER_ID);
+        self.shared.stats.rows.store(tables.map(Table::row_count).sum(), Ordering::Relaxed);
     }
 }
 
@@ -630,18 +520,4 @@ fn init_error(error: CallError) -> PublishError {
         CallError::Stopped(stopped) => PublishError::Stopped(stopped),
         other => PublishError::InitFailed(other.to_string()),
     }
-}
-
-/// The key of `st_client`.
-fn client_key(identity: Identity, connection: ConnectionId) -> [u8; 48] {
-    let mut key = [0; 48];
-    key[..32].copy_from_slice(&identity.0);
-    key[32..].copy_from_slice(&connection.0.to_le_bytes());
-    key
-}
-
-/// A row of `st_client`.
-fn client_row(row: &[u8]) -> Option<(Identity, ConnectionId)> {
-    let (identity, connection) = row.split_first_chunk()?;
-    Some((Identity(*identity), ConnectionId(u128::from_le_bytes(connection.try_into().ok()?))))
 }

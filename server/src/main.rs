@@ -4,6 +4,7 @@ mod auth;
 mod cli;
 mod control;
 mod http;
+mod outbound;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ pub mod project;
 pub mod random;
 pub mod script;
 mod server;
+pub mod web;
 
 pub use cli::{Cli, Printed};
 pub use database::Database;

@@ -17,8 +17,22 @@ pub(crate) struct Catalog {
     pub(crate) module: Arc<ModuleDef>,
     tables: HashMap<Box<str>, TableId>,
     indexes: HashMap<Box<str>, IndexId>,
-    /// The tables whose rows name a time, with the column that holds it. Few, so a list.
-    scheduled: Vec<(TableId, ColId)>,
+    /// Few, so a list.
+    scheduled: Vec<ScheduledTable>,
+}
+
+/// A table whose rows name a time at which a function runs.
+#[derive(Debug)]
+pub(crate) struct ScheduledTable {
+    pub(crate) table: TableId,
+    /// The column with the time.
+    pub(crate) at_column: ColId,
+    /// The primary key, a `u64`.
+    pub(crate) id_column: ColId,
+    /// Its index.
+    pub(crate) id_index: IndexId,
+    /// The reducer or procedure, by canonical name. Its argument is the row.
+    pub(crate) function: Box<str>,
 }
 
 impl Catalog {
@@ -55,7 +69,20 @@ impl Catalog {
                 }
             }
             if let Some(schedule) = &def.schedule {
-                catalog.scheduled.push((id, schedule.at_column));
+                let id_column = def.primary_key;
+                let id_column =
+                    id_column.ok_or_else(|| format!("table `{}` has no primary key", def.name))?;
+                let mut indexes = table.spec().indexes.iter();
+                let id_index = indexes.find(|index| index.columns == [id_column]);
+                catalog.scheduled.push(ScheduledTable {
+                    table: id,
+                    at_column: schedule.at_column,
+                    id_column,
+                    id_index: id_index
+                        .ok_or_else(|| format!("the primary key of table `{}` has no index", def.name))?
+                        .id,
+                    function: schedule.function.clone(),
+                });
             }
         }
         Ok(catalog)
@@ -77,7 +104,17 @@ impl Catalog {
         if self.scheduled.is_empty() {
             return None;
         }
-        self.scheduled.iter().find(|(id, _)| *id == table).map(|(_, column)| *column)
+        self.scheduled_table(table).map(|scheduled| scheduled.at_column)
+    }
+
+    /// The tables whose rows name a time.
+    pub(crate) fn scheduled_tables(&self) -> &[ScheduledTable] {
+        &self.scheduled
+    }
+
+    /// What that table schedules, if it is one of those.
+    pub(crate) fn scheduled_table(&self, table: TableId) -> Option<&ScheduledTable> {
+        self.scheduled.iter().find(|scheduled| scheduled.table == table)
     }
 }
 

@@ -6,6 +6,6 @@ mod plan;
 mod system;
 
 pub(crate) use apply::{SchemaError, apply, initialise, write_module_row};
-pub(crate) use catalog::{Catalog, ModuleRow};
+pub(crate) use catalog::{Catalog, ModuleRow, ScheduledTable};
 pub(crate) use plan::plan;
 pub(crate) use system::{FIRST_USER_ID, index as system_index, table as system_table};

@@ -1,9 +1,11 @@
 //! What a module may touch during one call: the implementation of [`HostCalls`].
 //!
 //! One session lives as long as its instance and is moved into each call and back out of it. It holds the
-//! writer during a reducer call, a snapshot during a view call, and neither while a program starts.
+//! writer during a reducer call, a snapshot during a view call, and neither while a program starts. A procedure has
+//! the writer on loan while it has a transaction open.
 
-mod pace;
+mod data;
+mod procedure;
 mod row_iter;
 
 use std::{sync::Arc, time::Instant};
@@ -16,15 +18,18 @@ use orrery_host_abi::{
 use smallvec::SmallVec;
 
 use crate::{
+    clock::Clock,
+    lending::Loan,
     log::ModuleLog,
+    pace::Pace,
     schema::{Catalog, system_index, system_table},
-    store::{IndexRef, KeyError, RangeArgs, Snapshot, Table, WriteError, Writer},
+    store::{RangeArgs, Snapshot, WriteError, Writer},
 };
-use pace::Pace;
+use data::{key_error, write_error};
+use procedure::Procedure;
 use row_iter::RowIters;
 
-/// Schedules must begin within this many milliseconds: what fits into the peer's timer wheel.
-const SCHEDULE_DELAY_LIMIT_MS: u64 = (1 << 36) - 1;
+pub(crate) use procedure::ProcedureEnd;
 
 /// What one instance's calls may touch. Cheap to move.
 #[derive(Debug)]
@@ -36,6 +41,7 @@ struct State {
     catalog: Option<Arc<Catalog>>,
     database: Identity,
     log: ModuleLog,
+    clock: Arc<dyn Clock>,
     function: Option<Function>,
     now: Timestamp,
     token: Option<(ConnectionId, Arc<str>)>,
@@ -43,6 +49,8 @@ struct State {
     timers: Vec<Option<(Box<str>, Instant)>>,
     tables_read: TablesRead,
     immediate_calls: Vec<ImmediateCall>,
+    /// Only in a procedure or an HTTP handler.
+    procedure: Option<Procedure>,
 }
 
 /// The tables that a view has read.
@@ -64,8 +72,10 @@ enum Data {
     None,
     /// The open transaction.
     Write(Writer),
-    /// A state of the past, and how the view that reads it goes on.
+    /// A state of the past, and the pace of the view that reads it.
     Read(Snapshot, Pace),
+    /// The open transaction of a procedure.
+    Lent(Loan),
 }
 
 /// What a call is, as far as its session must know.
@@ -81,12 +91,13 @@ pub(crate) struct CallContext {
 
 impl Session {
     /// A session without data, for an instance of the database `database`.
-    pub(crate) fn new(database: Identity, log: ModuleLog) -> Self {
+    pub(crate) fn new(database: Identity, log: ModuleLog, clock: Arc<dyn Clock>) -> Self {
         Self(Box::new(State {
             data: Data::None,
             catalog: None,
             database,
             log,
+            clock,
             function: None,
             now: Timestamp::default(),
             token: None,
@@ -94,6 +105,7 @@ impl Session {
             timers: Vec::new(),
             tables_read: TablesRead::new(),
             immediate_calls: Vec::new(),
+            procedure: None,
         }))
     }
 
@@ -107,9 +119,9 @@ impl Session {
         self.begin(Data::Write(writer), context);
     }
 
-    /// Begins a call that may read `snapshot`.
-    pub(crate) fn begin_read(&mut self, snapshot: Snapshot, context: CallContext) {
-        self.begin(Data::Read(snapshot, Pace::new()), context);
+    /// Begins a call that may read `snapshot`, at that pace.
+    pub(crate) fn begin_read(&mut self, snapshot: Snapshot, pace: Pace, context: CallContext) {
+        self.begin(Data::Read(snapshot, pace), context);
     }
 
     fn begin(&mut self, data: Data, context: CallContext) {
@@ -129,7 +141,7 @@ impl Session {
         self.end();
         match std::mem::replace(&mut self.0.data, Data::None) {
             Data::Write(writer) => writer,
-            Data::None | Data::Read(..) => unreachable!("a write call was begun"),
+            _ => unreachable!("a write call was begun"),
         }
     }
 
@@ -155,82 +167,6 @@ impl Session {
 }
 
 impl State {
-    /// A table to read, noted as read.
-    #[inline]
-    fn read_table(&mut self, table: TableId) -> Result<&Table, HostError> {
-        match &self.data {
-            Data::None => Err(Errno::NotInTransaction.into()),
-            Data::Write(writer) => Ok(writer.table(table).ok_or(Errno::NoSuchTable)?),
-            Data::Read(snapshot, _) => {
-                note(&mut self.tables_read, table);
-                Ok(snapshot.table(table).ok_or(Errno::NoSuchTable)?)
-            }
-        }
-    }
-
-    /// An index to read, its table noted as read.
-    #[inline]
-    fn read_index(&mut self, index: IndexId) -> Result<IndexRef<'_>, HostError> {
-        let table = match &self.data {
-            Data::None => return Err(Errno::NotInTransaction.into()),
-            Data::Write(writer) => writer.index_table(index).and_then(|table| writer.table(table)),
-            Data::Read(snapshot, _) => {
-                let table = snapshot.index_table(index).and_then(|table| snapshot.table(table));
-                if let Some(table) = table {
-                    note(&mut self.tables_read, table.id());
-                }
-                table
-            }
-        };
-        Ok(table.and_then(|table| table.index(index)).ok_or(Errno::NoSuchIndex)?)
-    }
-
-    /// The writer, if this call may write.
-    #[inline]
-    fn writer(&mut self) -> Result<&mut Writer, HostError> {
-        match &mut self.data {
-            Data::Write(writer) => Ok(writer),
-            Data::Read(..) => Err(Errno::TransactionIsReadOnly.into()),
-            Data::None => Err(Errno::NotInTransaction.into()),
-        }
-    }
-
-    fn require_transaction(&self) -> Result<(), HostError> {
-        match self.data {
-            Data::None => Err(Errno::NotInTransaction.into()),
-            Data::Write(_) | Data::Read(..) => Ok(()),
-        }
-    }
-
-    /// Refuses a row of a scheduled table whose time is too far away. The row stays: the module is expected to
-    /// fail.
-    fn check_schedule(
-        &self,
-        table: TableId,
-        row: impl FnOnce(&Table) -> Option<&[u8]>,
-    ) -> Result<(), HostError> {
-        let Some(column) = self.catalog.as_ref().and_then(|catalog| catalog.schedule_column(table)) else {
-            return Ok(());
-        };
-        let Data::Write(writer) = &self.data else { return Ok(()) };
-        let Some(table) = writer.table(table) else { return Ok(()) };
-        let Some(row) = row(table) else { return Ok(()) };
-        let delay_us = match table.layout().column(row, column.0.into()).split_first() {
-            Some((0, interval)) => {
-                interval.try_into().map_or(0, |bytes| i64::from_le_bytes(bytes).unsigned_abs())
-            }
-            Some((_, time)) => time.try_into().map_or(0, |bytes| {
-                let now = self.now.0.max(Timestamp::now().0);
-                u64::try_from(i64::from_le_bytes(bytes).saturating_sub(now)).unwrap_or(0)
-            }),
-            None => 0,
-        };
-        if delay_us / 1000 >= SCHEDULE_DELAY_LIMIT_MS {
-            return Err(Errno::ScheduleAtDelayTooLong.into());
-        }
-        Ok(())
-    }
-
     /// The name of the running function, for the log.
     fn function_name(&self) -> Option<&str> {
         let module = &self.catalog.as_ref()?.module;
@@ -247,44 +183,6 @@ impl State {
     }
 }
 
-/// Adds a table to those that were read.
-#[inline]
-fn note(tables: &mut TablesRead, table: TableId) {
-    if !tables.contains(&table) {
-        tables.push(table);
-    }
-}
-
-/// What the module sees of an error of a write.
-fn write_error(error: WriteError) -> HostError {
-    match error {
-        WriteError::NoSuchIndex(_) => Errno::NoSuchIndex.into(),
-        WriteError::IndexNotUnique(_) => Errno::IndexNotUnique.into(),
-        WriteError::UniqueViolation(_) => Errno::UniqueAlreadyExists.into(),
-        WriteError::NoSuchRow(_) => Errno::NoSuchRow.into(),
-        WriteError::Key(error) => key_error(&error),
-        // What modules built with an SDK never do: the peer ends the call here too.
-        WriteError::NoSuchTable(_) | WriteError::InvalidRow { .. } | WriteError::TableFull(_) => {
-            HostError::Trap(error.to_string())
-        }
-    }
-}
-
-/// What the module sees of a key or range that makes no sense.
-fn key_error(error: &KeyError) -> HostError {
-    match error {
-        KeyError::Invalid { .. } | KeyError::PrefixTooLong { .. } => Errno::BsatnDecodeError.into(),
-        KeyError::NoSuchIndex(_) => Errno::NoSuchIndex.into(),
-        // The peer traps here rather than answering with errno 10.
-        KeyError::NotRanged(_) => HostError::Trap(error.to_string()),
-    }
-}
-
-/// What waits or reaches outside is for procedures; every call that a session serves is a reducer or view.
-fn only_in_procedures(what: &str) -> HostError {
-    HostError::Trap(format!("{what} is possible in procedures only"))
-}
-
 impl HostCalls for Session {
     fn table_id_from_name(&mut self, name: &str) -> Result<TableId, HostError> {
         self.0.require_transaction()?;
@@ -299,19 +197,22 @@ impl HostCalls for Session {
     }
 
     fn datastore_table_row_count(&mut self, table: TableId) -> Result<u64, HostError> {
-        self.0.read_table(table).map(Table::row_count)
+        self.0.read_table(table, |table| Ok(table.row_count()))
     }
 
     fn datastore_table_scan_bsatn(&mut self, table: TableId) -> Result<IterId, HostError> {
         if let Data::Read(..) = self.0.data {
-            let scan = self.0.read_table(table)?.scan();
+            let scan = self.0.read_table(table, |table| Ok(table.scan()))?;
             return self.0.iters.open_scan(scan);
         }
         // What the call writes from here on must not be seen, and is written where the rows are.
         let mut collector = self.0.iters.collector();
-        for row in self.0.read_table(table)?.rows() {
-            collector.push(row);
-        }
+        self.0.read_table(table, |table| {
+            for row in table.rows() {
+                collector.push(row);
+            }
+            Ok(())
+        })?;
         self.0.iters.open(collector)
     }
 
@@ -325,9 +226,12 @@ impl HostCalls for Session {
     ) -> Result<IterId, HostError> {
         let mut collector = self.0.iters.collector();
         let range = RangeArgs { prefix, prefix_elems, start, end };
-        for row in self.0.read_index(index)?.range(&range).map_err(|error| key_error(&error))? {
-            collector.push(row);
-        }
+        self.0.read_index(index, |index| {
+            for row in index.range(&range).map_err(|error| key_error(&error))? {
+                collector.push(row);
+            }
+            Ok(())
+        })?;
         self.0.iters.open(collector)
     }
 
@@ -340,7 +244,7 @@ impl HostCalls for Session {
         end: &[u8],
     ) -> Result<u32, HostError> {
         let range = RangeArgs { prefix, prefix_elems, start, end };
-        self.0.writer()?.delete_range(index, &range).map_err(write_error)
+        self.0.write(|writer| writer.delete_range(index, &range).map_err(write_error))
     }
 
     fn datastore_index_scan_point_bsatn(
@@ -349,9 +253,12 @@ impl HostCalls for Session {
         point: &[u8],
     ) -> Result<IterId, HostError> {
         let mut collector = self.0.iters.collector();
-        for row in self.0.read_index(index)?.point(point).map_err(|error| key_error(&error))? {
-            collector.push(row);
-        }
+        self.0.read_index(index, |index| {
+            for row in index.point(point).map_err(|error| key_error(&error))? {
+                collector.push(row);
+            }
+            Ok(())
+        })?;
         self.0.iters.open(collector)
     }
 
@@ -360,7 +267,7 @@ impl HostCalls for Session {
         index: IndexId,
         point: &[u8],
     ) -> Result<u32, HostError> {
-        self.0.writer()?.delete_point(index, point).map_err(write_error)
+        self.0.write(|writer| writer.delete_point(index, point).map_err(write_error))
     }
 
     fn datastore_delete_all_by_eq_bsatn(
@@ -368,15 +275,17 @@ impl HostCalls for Session {
         table: TableId,
         relation: &[u8],
     ) -> Result<u32, HostError> {
-        self.0.writer()?.delete_rows(table, relation).map_err(|error| match error {
-            WriteError::NoSuchTable(_) => Errno::NoSuchTable.into(),
-            WriteError::InvalidRow { .. } => Errno::BsatnDecodeError.into(),
-            other => write_error(other),
+        self.0.write(|writer| {
+            writer.delete_rows(table, relation).map_err(|error| match error {
+                WriteError::NoSuchTable(_) => Errno::NoSuchTable.into(),
+                WriteError::InvalidRow { .. } => Errno::BsatnDecodeError.into(),
+                other => write_error(other),
+            })
         })
     }
 
     fn datastore_clear(&mut self, table: TableId) -> Result<u64, HostError> {
-        self.0.writer()?.clear(table).map_err(write_error)
+        self.0.write(|writer| writer.clear(table).map_err(write_error))
     }
 
     fn row_iter_bsatn_advance(&mut self, iter: IterId, buffer: &mut [u8]) -> Result<Advance, HostError> {
@@ -391,9 +300,7 @@ impl HostCalls for Session {
     }
 
     fn datastore_insert_bsatn(&mut self, table: TableId, row: &mut [u8]) -> Result<usize, HostError> {
-        let inserted = self.0.writer()?.insert(table, row).map_err(write_error)?;
-        self.0.check_schedule(table, |table| table.get(inserted.ptr))?;
-        Ok(inserted.generated_len)
+        self.0.put(table, |writer| writer.insert(table, row))
     }
 
     fn datastore_update_bsatn(
@@ -402,9 +309,7 @@ impl HostCalls for Session {
         index: IndexId,
         row: &mut [u8],
     ) -> Result<usize, HostError> {
-        let inserted = self.0.writer()?.update(table, index, row).map_err(write_error)?;
-        self.0.check_schedule(table, |table| table.get(inserted.ptr))?;
-        Ok(inserted.generated_len)
+        self.0.put(table, |writer| writer.update(table, index, row))
     }
 
     fn console_log(&mut self, record: LogRecord<'_>) {
@@ -452,36 +357,41 @@ impl HostCalls for Session {
         {
             return Ok(Some(Bytes::copy_from_slice(payload.as_bytes())));
         }
-        let table = self.0.read_table(system_table::CONNECTION_CREDENTIALS)?;
-        let key = connection.0.to_le_bytes();
-        let mut rows =
-            table.point(system_index::CONNECTION_CREDENTIALS, &key).map_err(|error| key_error(&error))?;
-        // After the text's length.
-        Ok(rows.next().map(|row| Bytes::copy_from_slice(&table.layout().column(row, 1)[4..])))
+        self.0.read_table(system_table::CONNECTION_CREDENTIALS, |table| {
+            let key = connection.0.to_le_bytes();
+            let mut rows =
+                table.point(system_index::CONNECTION_CREDENTIALS, &key).map_err(|error| key_error(&error))?;
+            // After the text's length.
+            Ok(rows.next().map(|row| Bytes::copy_from_slice(&table.layout().column(row, 1)[4..])))
+        })
     }
 
     fn volatile_nonatomic_schedule_immediate(&mut self, name: &str, args: &[u8]) {
-        let args = Bytes::copy_from_slice(args);
-        self.0.immediate_calls.push(ImmediateCall { name: name.into(), args });
+        let call = ImmediateCall { name: name.into(), args: Bytes::copy_from_slice(args) };
+        match &self.0.procedure {
+            // It may have a long way to go.
+            Some(procedure) => procedure.call_soon(call),
+            None => self.0.immediate_calls.push(call),
+        }
     }
 
-    fn procedure_sleep_until(&mut self, _wake_at: Timestamp) -> Result<Timestamp, HostError> {
-        Err(only_in_procedures("sleeping"))
+    fn procedure_sleep_until(&mut self, wake_at: Timestamp) -> Result<Timestamp, HostError> {
+        self.0.sleep_until(wake_at)
     }
 
     fn procedure_start_mut_tx(&mut self) -> Result<Timestamp, HostError> {
-        Err(Errno::WouldBlockTransaction.into())
+        self.0.start_transaction()
     }
 
     fn procedure_commit_mut_tx(&mut self) -> Result<(), HostError> {
-        Err(Errno::TransactionNotAnonymous.into())
+        self.0.commit_transaction()
     }
 
     fn procedure_abort_mut_tx(&mut self) -> Result<(), HostError> {
-        Err(Errno::TransactionNotAnonymous.into())
+        self.0.abort_transaction()
     }
 
-    fn procedure_http_request(&mut self, _request: &[u8], _body: &[u8]) -> Result<(Bytes, Bytes), HostError> {
-        Err(only_in_procedures("an HTTP request"))
+    fn procedure_http_request(&mut self, request: &[u8], body: &[u8]) -> Result<(Bytes, Bytes), HostError> {
+        self.0.http_request(request, body)
     }
 }

@@ -1,4 +1,4 @@
-//! `orrery call`: runs a reducer.
+//! `orrery call`: runs a reducer or procedure.
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -9,10 +9,10 @@ use super::{
     client::{Refused, escape, read_text},
 };
 
-/// Run a reducer of a database
+/// Run a reducer or procedure of a database
 ///
-/// The command succeeds when the reducer has, and its changes are on disk. If the reducer says no, nothing has
-/// changed, and its message is shown.
+/// The command succeeds when the function has, and its changes are on disk. If a reducer says no, nothing has
+/// changed, and its message is shown. What a procedure returns is printed as JSON.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     orrery call my-app add Ada 36                  a text and a number\n  \
@@ -22,8 +22,8 @@ use super::{
 pub(super) struct Call {
     /// The database: a name or an identity
     database: String,
-    /// The reducer
-    reducer: String,
+    /// The reducer or procedure
+    function: String,
     /// Its arguments, in order, each as JSON. What is not JSON is taken as a text
     #[arg(allow_negative_numbers = true)]
     arguments: Vec<String>,
@@ -35,7 +35,7 @@ impl Call {
     pub(super) fn run(self) -> Result<()> {
         let arguments = self.arguments.iter().map(|it| argument(it)).collect::<Result<Vec<_>>>()?;
         let body = serde_json::to_vec(&arguments)?;
-        let path = format!("/v1/database/{}/call/{}", escape(&self.database), escape(&self.reducer));
+        let path = format!("/v1/database/{}/call/{}", escape(&self.database), escape(&self.function));
         let answer = self
             .server
             .client()?
@@ -49,11 +49,12 @@ impl Call {
     }
 
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        let Self { database, reducer, .. } = self;
+        let Self { database, function, .. } = self;
         match error.downcast_ref::<Refused>() {
             Some(Refused { status: 530, .. }) => {
-                error.context(format!("`{reducer}` failed, and nothing was changed"))
+                error.context(format!("`{function}` failed, and nothing was changed"))
             }
+            Some(Refused { status: 500, .. }) => error.context(format!("`{function}` failed")),
             Some(Refused { status: 404, text }) if text.starts_with("no such reducer") => {
                 error.context(Hint(format!("`orrery describe {database}` shows what there is")))
             }

@@ -11,9 +11,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use orrery_host_abi::Identity;
-use orrery_runtime::{Host, HostConfig};
+use orrery_runtime::{Host, HostConfig, Outbound};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -27,6 +27,7 @@ use crate::{
     auth::Authority,
     control::{Control, MayCreate},
     http::{self, App, Limits},
+    outbound::{self, Reach},
 };
 
 /// Arguments of a call, and every other body but a program, may have this many bytes.
@@ -64,6 +65,12 @@ pub(super) struct Start {
     /// How long one call into a module may take
     #[arg(long, default_value = "30s", value_name = "DURATION")]
     call_timeout: HumanDuration,
+    /// How long a procedure or HTTP handler may take, with all its waiting
+    #[arg(long, default_value = "10m", value_name = "DURATION")]
+    procedure_timeout: HumanDuration,
+    /// How long a procedure or HTTP handler may have a transaction open, while nobody else can write
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    transaction_timeout: HumanDuration,
     /// How much memory an instance of a module may have
     #[arg(long, default_value = "512MiB", value_name = "SIZE")]
     memory_limit: HumanSize,
@@ -80,6 +87,12 @@ pub(super) struct Start {
     /// crash, more for less writing
     #[arg(long, default_value = "64MiB", value_name = "SIZE")]
     checkpoint_after: HumanSize,
+    /// How many procedures and HTTP handlers of one database may run at the same time
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    procedure_instances: usize,
+    /// Where modules may send HTTP requests: `none`, `public` addresses, or `any`, also this machine and its network
+    #[arg(long, default_value = "public", value_name = "WHERE")]
+    outbound_http: OutboundHttp,
 }
 
 impl Start {
@@ -104,9 +117,14 @@ impl Start {
             program_cache: Some(data_dir.join("cache")),
             memory_limit: self.memory_limit.0,
             time_limit: self.call_timeout.0,
+            procedure_limit: self.procedure_timeout.0,
+            transaction_limit: self.transaction_timeout.0,
             queue_capacity: self.queue_capacity.max(1),
             view_instances: self.view_instances.max(1),
             checkpoint_journal_bytes: self.checkpoint_after.0.max(1),
+            procedure_instances: self.procedure_instances.max(1),
+            outbound: self.outbound_http.sender(),
+            ..HostConfig::default()
         })
         .map_err(|reason| anyhow!("modules cannot run on this machine: {reason}"))?;
         let control = open_control(host, &data_dir, self.allow_create.0, &authority)?;
@@ -231,6 +249,25 @@ impl FromStr for AllowCreate {
                 .collect::<Result<_, _>>()
                 .map(|these| Self(MayCreate::Only(these))),
         }
+    }
+}
+
+/// Where modules may send HTTP requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutboundHttp {
+    None,
+    Public,
+    Any,
+}
+
+impl OutboundHttp {
+    fn sender(self) -> Option<Arc<dyn Outbound>> {
+        let reach = match self {
+            Self::None => return None,
+            Self::Public => Reach::Public,
+            Self::Any => Reach::Any,
+        };
+        Some(Arc::new(outbound::Sender::new(reach)))
     }
 }
 

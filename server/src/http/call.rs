@@ -1,4 +1,4 @@
-//! `POST /v1/database/:db/call/:function`: runs a reducer.
+//! `POST /v1/database/:db/call/:function`: runs a reducer or procedure.
 
 use std::{sync::Arc, time::Instant};
 
@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use orrery_runtime::{Args, CallError};
+use orrery_runtime::{Args, CallError, Called};
 
 use super::{
     App, Refusal, body,
@@ -21,7 +21,7 @@ const EXECUTION_DURATION: HeaderName = HeaderName::from_static("spacetime-execut
 /// Nothing is billed here, but clients may look for the header.
 const ENERGY_USED: HeaderName = HeaderName::from_static("spacetime-energy-used");
 
-/// Calls a reducer and answers when its changes are durable.
+/// Calls a reducer or procedure, and answers when everything is durable that the answer tells of.
 pub(super) async fn call(
     State(app): State<Arc<App>>,
     Path((target, function)): Path<(Target, String)>,
@@ -42,19 +42,26 @@ pub(super) async fn call(
     let duration = started.elapsed();
 
     // The module ran, or would have: those answers tell how long it took.
-    let ran = matches!(called, Ok(()) | Err(CallError::Refused(_) | CallError::Broke(_)));
+    let (ran_reducer, ran_procedure) = match &called {
+        Ok(Called::Committed) | Err(CallError::Refused(_) | CallError::Broke(_)) => (true, false),
+        Ok(Called::Returned { .. }) | Err(CallError::ProcedureBroke(_)) => (false, true),
+        Err(_) => (false, false),
+    };
     let mut response = match called {
-        Ok(()) => StatusCode::OK.into_response(),
-        Err(CallError::NoSuchFunction { name, .. }) => {
-            // Begins as SpacetimeDB's command line expects it.
-            Refusal::text(StatusCode::NOT_FOUND, format!("no such reducer or procedure `{name}`"))
-                .into_response()
+        Ok(Called::Committed) => StatusCode::OK.into_response(),
+        Ok(Called::Returned { value, return_type, module }) => {
+            let database = database.key().database;
+            let writer = app.writers.of_procedure(database, &function, &module, &return_type);
+            let json = writer.map_err(Refusal::internal)?.to_string(&value).map_err(Refusal::internal)?;
+            ([(header::CONTENT_TYPE, JSON)], json).into_response()
         }
         Err(error) => Refusal::from(error).into_response(),
     };
-    if ran {
+    if ran_reducer || ran_procedure {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         response.headers_mut().insert(EXECUTION_DURATION, HeaderValue::from(micros));
+    }
+    if ran_reducer {
         response.headers_mut().insert(ENERGY_USED, HeaderValue::from_static("0"));
     }
     Ok(response)

@@ -102,12 +102,13 @@ impl From<PublishError> for Refusal {
 impl From<CallError> for Refusal {
     fn from(error: CallError) -> Self {
         let status = match error {
-            CallError::NoSuchFunction { .. } => StatusCode::NOT_FOUND,
+            CallError::NoSuchFunction { .. } | CallError::NoSuchRoute => StatusCode::NOT_FOUND,
             CallError::Lifecycle(_) | CallError::InvalidArguments { .. } => StatusCode::BAD_REQUEST,
             CallError::ConnectionRefused(_) => StatusCode::FORBIDDEN,
             CallError::Refused(_) | CallError::Broke(_) => {
                 StatusCode::from_u16(MODULE_FAILED).expect("three digits")
             }
+            CallError::ProcedureBroke(_) => StatusCode::INTERNAL_SERVER_ERROR,
             CallError::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             CallError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             CallError::Stopped(stopped) => return stopped.into(),
@@ -175,6 +176,7 @@ mod tests {
         check(CallError::Broke(Fault::Trapped("panicked".into())), 530, "panicked");
         let slow = Fault::TimedOut(Duration::from_secs(1));
         check(CallError::Broke(slow.clone()), 530, &slow.to_string());
+        check(CallError::ProcedureBroke(Fault::Trapped("panicked".into())), 500, "panicked");
         check(CallError::Unsupported("not yet".into()), 501, "not yet");
         check(CallError::Stopped(Stopped("disk full".into())), 503, "the database has stopped: disk full");
         assert_eq!(Refusal::from(CallError::Busy).status.as_u16(), 503);

@@ -124,6 +124,15 @@ fn write(app: &App) -> String {
     by_database("orrery_views_unchanged_total", "counter", "View calls answered without the module.", |s| {
         s.views_unchanged
     });
+    by_database(
+        "orrery_procedures_run_total",
+        "counter",
+        "Procedures and HTTP handlers that have run.",
+        |s| s.procedures_run,
+    );
+    by_database("orrery_scheduled_run_total", "counter", "Functions that ran as scheduled.", |s| {
+        s.scheduled_run
+    });
     by_database("orrery_rows", "gauge", "Rows in all tables of the module.", |s| s.rows);
     by_database("orrery_durable_offset", "gauge", "Offset up to which transactions are on disk.", |s| {
         s.durable_offset

@@ -13,6 +13,7 @@ mod logs;
 mod metrics;
 mod names;
 mod publish;
+mod route;
 mod router;
 mod rows;
 mod schema;
@@ -38,7 +39,7 @@ pub(crate) struct App {
     limits: Limits,
     uploads: Semaphore,
     counters: metrics::Counters,
-    row_writers: rows::RowWriters,
+    writers: rows::Writers,
     started: Instant,
     shutdown: watch::Receiver<bool>,
 }
@@ -68,7 +69,7 @@ impl App {
             limits,
             uploads: Semaphore::new(body::UPLOADS_MIB_MAX),
             counters: metrics::Counters::default(),
-            row_writers: rows::RowWriters::default(),
+            writers: rows::Writers::default(),
             started: Instant::now(),
             shutdown,
         })

@@ -7,10 +7,12 @@ use axum::{
     http::{HeaderValue, StatusCode},
     middleware,
     response::IntoResponse,
-    routing::{get, post, put},
+    routing::{any, get, post, put},
 };
 
-use super::{App, call, caller, database, health, identity, logs, metrics, names, publish, schema, view};
+use super::{
+    App, call, caller, database, health, identity, logs, metrics, names, publish, route, schema, view,
+};
 
 /// The content type of all JSON. SpacetimeDB's command line compares it as a whole, so it has no parameters.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -31,6 +33,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
     Router::new()
         .route("/v1/database/{db}/view/{view}", get(view::view))
+        .route("/v1/database/{db}/route", any(route::empty))
+        .route("/v1/database/{db}/route/", any(route::slash))
+        .route("/v1/database/{db}/route/{*path}", any(route::below))
         .route("/v1/identity", post(identity::create))
         .route("/v1/identity/public-key", get(identity::public_key))
         .route("/v1/identity/websocket-token", post(identity::websocket_token))

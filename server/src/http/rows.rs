@@ -1,4 +1,4 @@
-//! Rows as JSON.
+//! Rows and other results as JSON.
 
 use std::{
     collections::HashMap,
@@ -14,39 +14,63 @@ use parking_lot::RwLock;
 
 use super::accept::RowFormat;
 
-/// The writers for the views that have been asked for. Making one costs as much as writing many rows.
+/// The writers for the functions that have been called. Making one costs as much as writing many rows.
 #[derive(Default)]
-pub(super) struct RowWriters(RwLock<HashMap<Identity, HashMap<Box<str>, RowWriter>>>);
+pub(super) struct Writers(RwLock<HashMap<Identity, HashMap<Box<str>, Writer>>>);
 
-struct RowWriter {
+struct Writer {
     /// The definition that the writer was made for. While this exists, no other can be at its address.
     module: Weak<ModuleDef>,
     writer: Arc<JsonWriter>,
 }
 
-impl RowWriters {
-    /// The writer for the rows of a view.
-    pub(super) fn get(
+impl Writers {
+    /// The writer for the rows of a view: plain JSON.
+    pub(super) fn of_view(
         &self,
         database: Identity,
         view: &str,
         module: &Arc<ModuleDef>,
         row_type: &AlgebraicType,
     ) -> Result<Arc<JsonWriter>, LayoutError> {
-        let is_for_it = |known: &&RowWriter| std::ptr::eq(known.module.as_ptr(), Arc::as_ptr(module));
-        if let Some(known) = self.0.read().get(&database).and_then(|views| views.get(view)).filter(is_for_it)
+        self.get(database, view, module, row_type, Dialect::Plain)
+    }
+
+    /// The writer for the result of a procedure: SATS-JSON without names.
+    pub(super) fn of_procedure(
+        &self,
+        database: Identity,
+        procedure: &str,
+        module: &Arc<ModuleDef>,
+        return_type: &AlgebraicType,
+    ) -> Result<Arc<JsonWriter>, LayoutError> {
+        self.get(database, procedure, module, return_type, Dialect::Untyped)
+    }
+
+    /// No view has the name of a procedure.
+    fn get(
+        &self,
+        database: Identity,
+        function: &str,
+        module: &Arc<ModuleDef>,
+        ty: &AlgebraicType,
+        dialect: Dialect,
+    ) -> Result<Arc<JsonWriter>, LayoutError> {
+        let is_for_it = |known: &&Writer| std::ptr::eq(known.module.as_ptr(), Arc::as_ptr(module));
+        if let Some(known) =
+            self.0.read().get(&database).and_then(|functions| functions.get(function)).filter(is_for_it)
         {
             return Ok(known.writer.clone());
         }
-        let writer = Arc::new(JsonWriter::new(row_type, &module.typespace, Dialect::Plain)?);
+        let writer = Arc::new(JsonWriter::new(ty, &module.typespace, dialect)?);
         let mut writers = self.0.write();
-        // Programs come and go, and their views with them.
-        writers.retain(|_, views| {
-            views.retain(|_, known| known.module.strong_count() > 0);
-            !views.is_empty()
+        // Programs come and go, and their functions with them.
+        writers.retain(|_, functions| {
+            functions.retain(|_, known| known.module.strong_count() > 0);
+            !functions.is_empty()
         });
-        let known = RowWriter { module: Arc::downgrade(module), writer: writer.clone() };
-        writers.entry(database).or_default().insert(view.into(), known);
+        let known = Writer { module: Arc::downgrade(module), writer: writer.clone() };
+        writers.entry(database).or_default().insert(function.into(), known);
         Ok(writer)
     }
 }

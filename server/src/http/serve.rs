@@ -25,7 +25,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::{App, body::Shared};
+use super::{App, body::Shared, route::is_route};
 
 /// How long a client may take for the head of a request, and how long it may leave a connection idle before.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -123,7 +123,8 @@ async fn answer(app: &Arc<App>, router: Router, request: Request<Incoming>) -> R
     let cross_origin = request.uri().path().starts_with("/v1/");
     let mut request = request.map(Body::new);
     let unread = Shared::take(&mut request);
-    let mut response = if cross_origin && request.method() == Method::OPTIONS {
+    let is_preflight = cross_origin && request.method() == Method::OPTIONS;
+    let mut response = if is_preflight && !is_route(request.uri().path()) {
         preflight()
     } else {
         match router.oneshot(request).await {
@@ -135,14 +136,16 @@ async fn answer(app: &Arc<App>, router: Router, request: Request<Incoming>) -> R
         unread.drain().await;
     }
     if cross_origin {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        // A module may have an opinion of its own.
+        let allowed = response.headers_mut().entry(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        allowed.or_insert(HeaderValue::from_static("*"));
     }
     app.counters.answered(response.status().as_u16());
     response
 }
 
 /// Pages of any origin may use the API. There are no cookies that could be misused: a page must have a token.
-fn preflight() -> Response<Body> {
+pub(super) fn preflight() -> Response<Body> {
     const ALLOW: [(HeaderName, HeaderValue); 2] = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("*")),
         (

@@ -72,7 +72,7 @@ pub(super) async fn view(
             if any {
                 (StatusCode::NOT_MODIFIED, etag, for_caller, None)
             } else {
-                let writer = app.row_writers.get(database.key().database, &view, &module, &row_type);
+                let writer = app.writers.of_view(database.key().database, &view, &module, &row_type);
                 let writer = writer.map_err(Refusal::internal)?;
                 let write = || write_rows(&writer, &rows, format);
                 let written = if rows.len() > WRITE_INLINE_LEN_MAX { block_in_place(write) } else { write() };

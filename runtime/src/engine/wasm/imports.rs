@@ -21,7 +21,7 @@ use super::{
     bytes,
     fault::{HostTrap, functions},
     memory::{BadPointer, Memory},
-    state::{State, split},
+    state::{State, split, waiting},
 };
 
 /// What an import answers: a code, or a trap.
@@ -450,20 +450,23 @@ fn procedure_sleep_until<H: HostCalls + 'static>(
     mut caller: Caller<'_, State<H>>,
     wake_at: i64,
 ) -> wasmtime::Result<i64> {
-    match caller.data_mut().session().procedure_sleep_until(Timestamp(wake_at)) {
+    let sleep = |caller: &mut Caller<'_, State<H>>| {
+        caller.data_mut().session().procedure_sleep_until(Timestamp(wake_at))
+    };
+    match waiting(&mut caller, sleep) {
         Ok(now) => Ok(now.0),
         Err(error) => Err(HostTrap(error.to_string()).into()),
     }
 }
 
 fn procedure_start_mut_tx<H: HostCalls + 'static>(mut caller: Caller<'_, State<H>>, out: u32) -> Code {
-    let (mut memory, state) = split(&mut caller)?;
-    let time = state.session().procedure_start_mut_tx();
+    let time = waiting(&mut caller, |caller| caller.data_mut().session().procedure_start_mut_tx());
+    let (mut memory, _) = split(&mut caller)?;
     answer(time, |time| memory.write(out, time.0.to_le_bytes()))
 }
 
 fn procedure_commit_mut_tx<H: HostCalls + 'static>(mut caller: Caller<'_, State<H>>) -> Code {
-    answer(caller.data_mut().session().procedure_commit_mut_tx(), Ok)
+    answer(waiting(&mut caller, |caller| caller.data_mut().session().procedure_commit_mut_tx()), Ok)
 }
 
 fn procedure_abort_mut_tx<H: HostCalls + 'static>(mut caller: Caller<'_, State<H>>) -> Code {
@@ -479,10 +482,14 @@ fn procedure_http_request<H: HostCalls + 'static>(
     body_len: u32,
     out: u32,
 ) -> Code {
+    let response = waiting(&mut caller, |caller| {
+        let (memory, state) = split(caller)?;
+        let request = memory.bytes(request, request_len)?;
+        let body = memory.bytes(body, body_len)?;
+        Ok::<_, wasmtime::Error>(state.session().procedure_http_request(request, body))
+    });
     let (mut memory, state) = split(&mut caller)?;
-    let request = memory.bytes(request, request_len)?;
-    let body = memory.bytes(body, body_len)?;
-    match state.session().procedure_http_request(request, body) {
+    match response? {
         Ok((head, body)) => {
             let head = state.sources.open(head)?;
             let body = state.sources.open(body)?;

@@ -1,6 +1,6 @@
 //! A running module: its entry points, and how a call goes in and comes out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orrery_host_abi::{Call, ConnectionId, Fault, Function, HostCalls, Identity, Instance, Outcome};
 use wasmtime::{Store, TypedFunc};
@@ -132,6 +132,10 @@ impl<H: HostCalls + Send + 'static> Instance<H> for WasmInstance<H> {
             return (session, Outcome::Broke(Fault::Trapped(SPENT.to_owned())));
         }
         self.store.set_epoch_deadline(ticks(call.time_limit));
+        self.store.data_mut().deadline = match call.function {
+            Function::Procedure(_) | Function::HttpHandler(_) => Instant::now().checked_add(call.time_limit),
+            _ => None,
+        };
         self.store.data_mut().begin(session);
         // Should a host call panic, nobody gets to know what the module was doing.
         self.spent = true;

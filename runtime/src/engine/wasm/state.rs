@@ -1,9 +1,12 @@
 //! What the store of an instance carries beside the instance itself.
 
-use wasmtime::Caller;
+use std::time::Instant;
+
+use wasmtime::{AsContextMut, Caller};
 
 use super::{
     bytes::{Sinks, Sources},
+    instance::ticks,
     limits::Limits,
     memory::Memory,
 };
@@ -19,6 +22,8 @@ pub(super) struct State<H> {
     pub(super) limits: Limits,
     /// What the module logged as its panic in the present call.
     pub(super) panic: Option<Box<str>>,
+    /// When the present call must be over. None where nothing ever waits, so that nobody has to know.
+    pub(super) deadline: Option<Instant>,
 }
 
 /// A host call came before the instance was complete.
@@ -35,6 +40,7 @@ impl<H> State<H> {
             sinks: Sinks::default(),
             limits: Limits::new(memory_limit),
             panic: None,
+            deadline: None,
         }
     }
 
@@ -75,4 +81,20 @@ pub(super) fn split<'a, H: 'static>(
     let memory = caller.data().memory.ok_or(TooEarly)?;
     let (bytes, state) = memory.data_and_store_mut(caller);
     Ok((Memory(bytes), state))
+}
+
+/// Makes a host call that may wait for others. The time that it takes is not the module's.
+pub(super) fn waiting<H: 'static, T>(
+    caller: &mut Caller<'_, State<H>>,
+    make: impl FnOnce(&mut Caller<'_, State<H>>) -> T,
+) -> T {
+    let began = Instant::now();
+    let made = make(caller);
+    if let Some(deadline) = &mut caller.data_mut().deadline {
+        let now = Instant::now();
+        *deadline += now - began;
+        let left = deadline.saturating_duration_since(now);
+        caller.as_context_mut().set_epoch_deadline(ticks(left));
+    }
+    made
 }

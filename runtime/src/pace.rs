@@ -1,0 +1,65 @@
+//! How a view that takes long leaves the machine to reducers while there are any.
+//!
+//! Priorities alone do not do it. A thread of low priority that got a core keeps it for milliseconds while the worker,
+//! just woken, waits; and cores that are two halves of one slow each other down. So a view looks at the worker from
+//! time to time, and sleeps if that is at work. The more a worker has to do, the more often this happens: beside a
+//! worker that is idle, views run at full speed.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a view runs before it looks at the worker. Most views have ended before that.
+const STRETCH: Duration = Duration::from_millis(1);
+/// How much longer than it ran a view sleeps if the worker is at work: then it takes a sixth of a core.
+const SLEEP_FACTOR: u32 = 5;
+/// The longest sleep: on a machine that is overrun, a stretch may have taken very long.
+const SLEEP_MAX: Duration = Duration::from_millis(20);
+
+/// Whether the worker of a database is at work.
+#[derive(Debug, Default)]
+pub(crate) struct AtWork(AtomicBool);
+
+impl AtWork {
+    /// The worker begins or ends to work.
+    pub(crate) fn set(&self, is_at_work: bool) {
+        self.0.store(is_at_work, Ordering::Relaxed);
+    }
+}
+
+/// The pace of a view.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    worker: Arc<AtWork>,
+    /// When the present stretch began.
+    began: Instant,
+}
+
+impl Pace {
+    /// When a view begins.
+    pub(crate) fn new(worker: &Arc<AtWork>) -> Self {
+        Self { worker: Arc::clone(worker), began: Instant::now() }
+    }
+
+    /// Now and then while it runs.
+    #[inline]
+    pub(crate) fn keep(&mut self) {
+        let ran = self.began.elapsed();
+        if ran >= STRETCH {
+            self.look(ran);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, ran: Duration) {
+        if self.worker.0.load(Ordering::Relaxed) {
+            thread::sleep((ran * SLEEP_FACTOR).min(SLEEP_MAX));
+        }
+        self.began = Instant::now();
+    }
+}

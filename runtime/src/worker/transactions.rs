@@ -1,0 +1,175 @@
+//! Transactions: of reducers, of procedures that borrow the writer, and of the worker itself.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::Bytes;
+use orrery_host_abi::{Call, Fault, Function, Identity, LogLevel, Outcome, Timestamp};
+
+use super::Worker;
+use crate::{
+    database::{CallError, Caller},
+    lending::{self, LoanEnd, LoanRequest, NoLoan},
+    session::CallContext,
+    store::{CommitError, WriteError, Writer},
+};
+
+impl Worker {
+    /// Lends the writer to a procedure, and waits until it comes back.
+    pub(super) fn lend(&mut self, LoanRequest { generation, reply }: LoanRequest) {
+        let refused = match self.shared.check_running() {
+            Err(stopped) => Some(NoLoan::Stopped(stopped)),
+            Ok(()) => (generation != self.running.generation).then_some(NoLoan::ProgramChanged),
+        };
+        // In either case the borrower may have given up by now: then the loan comes back at once.
+        if let Some(refused) = refused {
+            let _ = reply.send(Err(refused));
+            return;
+        }
+        let writer = self.writer.take().expect("the writer is at home between calls");
+        let (loan, lent) = lending::lend(writer);
+        let _ = reply.send(Ok(loan));
+        drop(reply);
+        let (writer, end) = lent.wait(self.shared.host.config().transaction_limit);
+        self.writer = Some(writer);
+        match end {
+            LoanEnd::Commit(reply) => {
+                let committed = self.commit().map(|()| self.writer().offset());
+                let _ = reply.send(committed);
+            }
+            LoanEnd::Dropped | LoanEnd::Overdue => self.writer_mut().rollback(),
+        }
+    }
+
+    /// One transaction: `prepare`, then a reducer. Commits if both succeed, else nothing has happened.
+    pub(super) fn reducer(
+        &mut self,
+        reducer: u32,
+        identity: Identity,
+        caller: Option<&Caller>,
+        args: Bytes,
+        prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
+    ) -> Result<(), CallError> {
+        let timestamp = self.shared.now();
+        self.run_reducer(reducer, identity, caller, timestamp, args, prepare)?;
+        self.commit_reducer()
+    }
+
+    /// `prepare`, then a reducer. If both succeed, their transaction is left open, else nothing has happened.
+    pub(super) fn run_reducer(
+        &mut self,
+        reducer: u32,
+        identity: Identity,
+        caller: Option<&Caller>,
+        timestamp: Timestamp,
+        args: Bytes,
+        prepare: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
+    ) -> Result<(), CallError> {
+        self.shared.check_running()?;
+        self.ensure_instance()?;
+        prepare(self.writer_mut()).map_err(|error| self.undo(&error))?;
+        let call = Call {
+            function: Function::Reducer(reducer),
+            caller: identity,
+            connection: caller.map(|caller| caller.connection),
+            timestamp,
+            args,
+            body: Bytes::new(),
+            time_limit: self.shared.host.config().time_limit,
+        };
+        let context = CallContext {
+            function: call.function,
+            now: call.timestamp,
+            token: caller.map(|caller| (caller.connection, Arc::clone(&caller.token_payload))),
+        };
+        let (Some(mut session), Some(writer), Some(instance)) =
+            (self.session.take(), self.writer.take(), &mut self.instance)
+        else {
+            unreachable!("between jobs session and writer are at home, and the instance was just ensured");
+        };
+        session.begin_write(writer, context);
+        let (mut session, outcome) = instance.call(session, &call);
+        let is_spent = instance.is_spent();
+        self.writer = Some(session.end_write());
+        self.keep_immediate_calls(session.take_immediate_calls());
+        self.session = Some(session);
+        if is_spent {
+            self.instance = None;
+        }
+        let error = match outcome {
+            Outcome::Done(_) | Outcome::Responded { .. } => return Ok(()),
+            Outcome::Refused(message) => CallError::Refused(message),
+            Outcome::Broke(fault) => {
+                self.log(LogLevel::Error, &fault.to_string());
+                CallError::Broke(fault)
+            }
+        };
+        self.writer_mut().rollback();
+        self.shared.stats.reducers_failed.fetch_add(1, Ordering::Relaxed);
+        Err(error)
+    }
+
+    /// Commits what a reducer has done.
+    pub(super) fn commit_reducer(&mut self) -> Result<(), CallError> {
+        self.commit()?;
+        self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Rolls back a transaction of which a part is not possible.
+    pub(super) fn undo(&mut self, error: &WriteError) -> CallError {
+        self.writer_mut().rollback();
+        CallError::Broke(Fault::Protocol(error.to_string()))
+    }
+
+    /// One transaction without the module.
+    pub(super) fn rows_only(
+        &mut self,
+        change: impl FnOnce(&mut Writer) -> Result<(), WriteError>,
+    ) -> Result<(), CallError> {
+        self.shared.check_running()?;
+        change(self.writer_mut()).map_err(|error| self.undo(&error))?;
+        self.commit()
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), CallError> {
+        match self.writer_mut().commit() {
+            Ok(commit) => {
+                let catalog = &self.running.catalog;
+                if !catalog.scheduled_tables().is_empty()
+                    && let (Some(scheduler), Some(writer)) = (&mut self.scheduler, &self.writer)
+                {
+                    scheduler.apply(catalog, writer, &commit.changes, self.shared.now());
+                }
+                // Nobody subscribes to changes yet; the next commit can use the memory.
+                self.writer_mut().recycle(commit.changes);
+                Ok(())
+            }
+            Err(CommitError::Failed(error)) => Err(self.shared.stop(&error.to_string()).into()),
+            Err(error @ CommitError::TooLarge(_)) => {
+                Err(CallError::Broke(Fault::Protocol(error.to_string())))
+            }
+        }
+    }
+
+    /// Replaces the instance if the last one broke.
+    fn ensure_instance(&mut self) -> Result<(), CallError> {
+        if self.instance.is_some() {
+            return Ok(());
+        }
+        let Some(session) = self.session.take() else {
+            unreachable!("between jobs the session is at home");
+        };
+        let (session, instance) = self.running.program.start(session, self.shared.host.config().time_limit);
+        self.session = Some(session);
+        match instance {
+            Ok(instance) => {
+                self.instance = Some(instance);
+                Ok(())
+            }
+            Err(error) => {
+                self.log(LogLevel::Error, &format!("the module does not start again: {error}"));
+                Err(CallError::Broke(Fault::Trapped(error)))
+            }
+        }
+    }
+}
