@@ -3,7 +3,10 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    engine::wasm::{WasmConfig, WasmEngine},
+    engine::{
+        js::{JsConfig, JsEngine},
+        wasm::{WasmConfig, WasmEngine},
+    },
     store::StoreOptions,
 };
 
@@ -44,6 +47,7 @@ impl Default for HostConfig {
 pub struct Host {
     config: HostConfig,
     wasm: WasmEngine,
+    js: JsEngine,
 }
 
 impl Host {
@@ -53,7 +57,11 @@ impl Host {
             cache_dir: config.program_cache.clone(),
             memory_limit: config.memory_limit,
         })?;
-        Ok(Arc::new(Self { config, wasm }))
+        let js = JsEngine::new(&JsConfig {
+            cache_dir: config.program_cache.clone(),
+            memory_limit: config.memory_limit,
+        })?;
+        Ok(Arc::new(Self { config, wasm, js }))
     }
 
     /// The limits in force.
@@ -71,5 +79,9 @@ impl Host {
 
     pub(crate) fn wasm(&self) -> &WasmEngine {
         &self.wasm
+    }
+
+    pub(crate) fn js(&self) -> &JsEngine {
+        &self.js
     }
 }

@@ -50,17 +50,11 @@ pub(crate) fn start(shared: &Arc<Shared>, worker: &Sender<Job>) -> io::Result<Se
     let config = shared.host.config();
     let (sender, jobs) = crossbeam_channel::bounded(config.queue_capacity);
     for number in 0..config.view_instances.max(1) {
-        let reader = Reader {
-            shared: Arc::clone(shared),
-            worker: worker.clone(),
-            jobs: jobs.clone(),
-            session: None,
-            running: None,
-        };
+        let (shared, worker, jobs) = (Arc::clone(shared), worker.clone(), jobs.clone());
         thread::Builder::new()
             .name(format!("orrery-view-{number}"))
             .stack_size(STACK_BYTES)
-            .spawn(move || reader.run())?;
+            .spawn(move || Reader { shared, worker, jobs, session: None, running: None }.run())?;
     }
     Ok(sender)
 }
