@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     clock::{Clock, SystemClock},
-    engine::wasm::{WasmConfig, WasmEngine},
+    engine::{
+        js::{JsConfig, JsEngine},
+        wasm::{WasmConfig, WasmEngine},
+    },
     outbound::Outbound,
     store::StoreOptions,
 };
@@ -61,6 +64,7 @@ impl Default for HostConfig {
 pub struct Host {
     config: HostConfig,
     wasm: WasmEngine,
+    js: JsEngine,
 }
 
 impl Host {
@@ -70,7 +74,11 @@ impl Host {
             cache_dir: config.program_cache.clone(),
             memory_limit: config.memory_limit,
         })?;
-        Ok(Arc::new(Self { config, wasm }))
+        let js = JsEngine::new(&JsConfig {
+            cache_dir: config.program_cache.clone(),
+            memory_limit: config.memory_limit,
+        })?;
+        Ok(Arc::new(Self { config, wasm, js }))
     }
 
     /// The limits in force.
@@ -88,5 +96,9 @@ impl Host {
 
     pub(crate) fn wasm(&self) -> &WasmEngine {
         &self.wasm
+    }
+
+    pub(crate) fn js(&self) -> &JsEngine {
+        &self.js
     }
 }

@@ -102,9 +102,10 @@ impl<W: Work> Pool<W> {
     }
 
     fn start_thread(self: &Arc<Self>, shared: &Arc<Shared>) -> io::Result<()> {
-        let pool = Arc::clone(self);
-        let mut seat = Seat { shared: Arc::clone(shared), session: None, running: None };
+        let (pool, shared) = (Arc::clone(self), Arc::clone(shared));
         let run = move || {
+            // Made here, because an instance stays on the thread that it was started on.
+            let mut seat = Seat { shared, session: None, running: None };
             let thread = Thread(&pool);
             if pool.config.stands_back {
                 stand_back();

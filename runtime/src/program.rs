@@ -8,7 +8,10 @@ use orrery_host_abi::{Call, Hash, Instance as _, ModuleDef, Outcome};
 
 use crate::{
     database::{Program, ProgramKind},
-    engine::wasm::{WasmInstance, WasmProgram},
+    engine::{
+        js::{JsInstance, JsProgram},
+        wasm::{WasmInstance, WasmProgram},
+    },
     host::Host,
     session::Session,
 };
@@ -26,12 +29,14 @@ pub(crate) struct LoadedProgram {
 #[derive(Debug, Clone)]
 enum Code {
     Wasm(WasmProgram<Session>),
+    Js(JsProgram),
 }
 
-/// A running program.
+/// A running program. Stays on the thread that has started it.
 #[derive(Debug)]
 pub(crate) enum Instance {
     Wasm(WasmInstance<Session>),
+    Js(JsInstance<Session>),
 }
 
 impl LoadedProgram {
@@ -44,12 +49,11 @@ impl LoadedProgram {
                 Code::Wasm(host.wasm().compile(hash, &source.bytes).map_err(|error| error.to_string())?)
             }
             ProgramKind::Js => {
-                return Err("this server runs WebAssembly modules only; JavaScript is not built in".into());
+                Code::Js(host.js().compile(hash, &source.bytes).map_err(|error| error.to_string())?)
             }
         };
-        let (session, started) = code.start(session, host.config().time_limit);
-        let (_, description) = started?;
-        let module = ModuleDef::decode(&description).map_err(|error| error.to_string())?;
+        let (session, description) = code.describe(session, host.config().time_limit);
+        let module = ModuleDef::decode(&description?).map_err(|error| error.to_string())?;
         Ok((Self { source, hash, module: Arc::new(module), code }, session))
     }
 
@@ -59,25 +63,31 @@ impl LoadedProgram {
         session: Session,
         time_limit: Duration,
     ) -> (Session, Result<Instance, String>) {
-        let (session, started) = self.code.start(session, time_limit);
-        (session, started.map(|(instance, _)| instance))
+        match &self.code {
+            Code::Wasm(program) => {
+                let (session, started) = program.start(session, time_limit);
+                let started = started.map(|(instance, _)| Instance::Wasm(instance));
+                (session, started.map_err(|error| error.to_string()))
+            }
+            Code::Js(program) => {
+                let (session, started) = program.start(session, time_limit);
+                (session, started.map(Instance::Js).map_err(|error| error.to_string()))
+            }
+        }
     }
 }
 
 impl Code {
-    /// An instance and the description that it gave.
-    fn start(
-        &self,
-        session: Session,
-        time_limit: Duration,
-    ) -> (Session, Result<(Instance, Vec<u8>), String>) {
-        match self {
+    /// What the program says about itself.
+    fn describe(&self, session: Session, time_limit: Duration) -> (Session, Result<Vec<u8>, String>) {
+        let (session, description) = match self {
             Self::Wasm(program) => {
                 let (session, started) = program.start(session, time_limit);
-                let started = started.map(|(instance, description)| (Instance::Wasm(instance), description));
-                (session, started.map_err(|error| error.to_string()))
+                (session, started.map(|(_, description)| description))
             }
-        }
+            Self::Js(program) => program.describe(session, time_limit),
+        };
+        (session, description.map_err(|error| error.to_string()))
     }
 }
 
@@ -86,6 +96,7 @@ impl Instance {
     pub(crate) fn call(&mut self, session: Session, call: &Call) -> (Session, Outcome) {
         match self {
             Self::Wasm(instance) => instance.call(session, call),
+            Self::Js(instance) => instance.call(session, call),
         }
     }
 
@@ -93,6 +104,7 @@ impl Instance {
     pub(crate) fn is_spent(&self) -> bool {
         match self {
             Self::Wasm(instance) => instance.is_spent(),
+            Self::Js(instance) => instance.is_spent(),
         }
     }
 }

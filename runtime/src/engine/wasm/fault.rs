@@ -6,9 +6,7 @@ use orrery_host_abi::{Fault, HostCalls, LogLevel, LogRecord};
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::state::State;
-
-/// What a caller learns of a panic. What exactly went wrong is the module's business and is in its log.
-const BROKE: &str = "the module panicked or trapped; its log says why";
+use crate::engine::BROKE;
 
 const STACK_OVERFLOW: &str = "the module ran out of stack: some function calls itself too deeply";
 

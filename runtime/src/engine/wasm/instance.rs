@@ -1,11 +1,12 @@
 //! A running module: its entry points, and how a call goes in and comes out.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use orrery_host_abi::{Call, ConnectionId, Fault, Function, HostCalls, Identity, Instance, Outcome};
+use orrery_host_abi::{Call, Fault, Function, HostCalls, Instance, Outcome};
 use wasmtime::{Store, TypedFunc};
 
-use super::{TICK, abi::export, fault::Broken, state::State};
+use super::{abi::export, fault::Broken, state::State};
+use crate::engine::{SPENT, connection_words, sender_words, ticks};
 
 /// The function succeeded. For a view: with rows only, as modules did it before there were headers.
 const OK: i32 = 0;
@@ -16,8 +17,6 @@ const OK_WITH_HEADER: i32 = 2;
 
 /// The `ViewResultHeader` that says that rows follow.
 const ROW_DATA: u8 = 0;
-
-const SPENT: &str = "the module's instance broke in an earlier call and was not replaced";
 
 /// Function, sender in four words, connection in two, time, arguments, result.
 type CallParams = (u32, u64, u64, u64, u64, u64, u64, i64, u32, u32);
@@ -178,53 +177,4 @@ fn exported<'a, F>(function: &'a Option<F>, name: &str) -> Result<&'a F, Failure
     function.as_ref().ok_or_else(|| {
         Failure::NotCalled(format!("the module declares such functions but does not export `{name}`"))
     })
-}
-
-/// How many ticks of the epoch make up a time, at least: the present one is partly over.
-#[inline]
-pub(super) fn ticks(limit: Duration) -> u64 {
-    const NANOS: u32 = TICK.subsec_nanos();
-    const PER_SECOND: u64 = (1_000_000_000 / NANOS) as u64;
-    // Half a year is as good as for ever, and leaves room for the addition to the present epoch.
-    const MAX: u64 = PER_SECOND * 60 * 60 * 24 * 180;
-    let ticks = limit.as_secs().saturating_mul(PER_SECOND);
-    ticks.saturating_add(u64::from(limit.subsec_nanos().div_ceil(NANOS)) + 1).min(MAX)
-}
-
-fn sender_words(Identity(bytes): Identity) -> [u64; 4] {
-    let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    words
-}
-
-fn connection_words(connection: Option<ConnectionId>) -> [u64; 2] {
-    let id = connection.map_or(0, |connection| connection.0);
-    [id as u64, (id >> 64) as u64]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_limits_are_rounded_up() {
-        assert_eq!(ticks(Duration::ZERO), 1);
-        assert_eq!(ticks(Duration::from_nanos(1)), 2);
-        assert_eq!(ticks(Duration::from_millis(10)), 2);
-        assert_eq!(ticks(Duration::from_millis(1011)), 103);
-        assert!(ticks(Duration::MAX).checked_add(u64::MAX / 2).is_some());
-    }
-
-    #[test]
-    fn words_are_little_endian() {
-        let mut id = Identity::default();
-        id.0[0] = 1;
-        id.0[15] = 2;
-        id.0[31] = 3;
-        assert_eq!(sender_words(id), [1, 2 << 56, 0, 3 << 56]);
-        assert_eq!(connection_words(Some(ConnectionId(7 | 9 << 64))), [7, 9]);
-        assert_eq!(connection_words(None), [0, 0]);
-    }
 }

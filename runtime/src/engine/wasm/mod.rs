@@ -8,7 +8,7 @@
 //! was looked up when the instance started. The module's imports find the session and the memory in the store:
 //! nothing is looked up, boxed or allocated on the way.
 //!
-//! **Time** is limited by epochs: a thread advances the engine's epoch every [`TICK`], and compiled code compares it
+//! **Time** is limited by epochs: a thread advances the engine's epoch every [`TICK`](super::TICK), and compiled code compares it
 //! with the call's deadline at each function entry and loop. That costs a load and a compare, where counting
 //! instructions as fuel would cost an addition in every block.
 //!
@@ -30,19 +30,15 @@ mod memory;
 mod program;
 mod state;
 
-use std::{num::NonZeroUsize, panic::AssertUnwindSafe, path::PathBuf, thread, time::Duration};
+use std::{num::NonZeroUsize, panic::AssertUnwindSafe, path::PathBuf, thread};
 
 use orrery_host_abi::{Hash, HostCalls};
 use wasmtime::{Config, Engine, Module, OptLevel};
 
-use super::LoadError;
+use super::{LoadError, TICK};
 
 pub use instance::WasmInstance;
 pub use program::{Started, WasmProgram};
-
-/// How often the epoch advances: the precision of time limits. At ten milliseconds the thread's share of a core
-/// is not measurable, and no limit worth setting is much shorter.
-pub const TICK: Duration = Duration::from_millis(10);
 
 /// Stack for the module's own frames. Threads have 2 MiB unless they ask for more, and whatever runs above and
 /// below the module (the worker, host calls) must fit as well: half for each. Compiled Rust keeps what it

@@ -12,10 +12,10 @@ use super::{
     abi::{Exports, export},
     fault::Broken,
     imports,
-    instance::{EntryPoints, WasmInstance, ticks},
+    instance::{EntryPoints, WasmInstance},
     state::State,
 };
-use crate::engine::LoadError;
+use crate::engine::{LoadError, ticks};
 
 /// What `__setup__` answers when it has written an error to its sink.
 const SETUP_FAILED: i32 = 1;

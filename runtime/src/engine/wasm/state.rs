@@ -6,10 +6,10 @@ use wasmtime::{AsContextMut, Caller};
 
 use super::{
     bytes::{Sinks, Sources},
-    instance::ticks,
     limits::Limits,
     memory::Memory,
 };
+use crate::engine::ticks;
 
 /// All that host calls need, in one place.
 pub(super) struct State<H> {
