@@ -136,7 +136,14 @@ impl World {
 
     #[track_caller]
     fn call(&self, reducer: &str, args: &[&dyn Arg]) {
-        self.try_call(reducer, args).unwrap_or_else(|error| panic!("{reducer}: {error}"));
+        loop {
+            match self.try_call(reducer, args) {
+                Ok(()) => return,
+                // Where the queue is short, others may be in it.
+                Err(CallError::Busy) => thread::yield_now(),
+                Err(error) => panic!("{reducer}: {error}"),
+            }
+        }
     }
 
     fn rows(&self, view: &str) -> Vec<u8> {
