@@ -53,6 +53,9 @@ impl Sender {
             .proxy(None)
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
+            // A connection that was kept may be closed by the other side just as it is used again, and whether what was
+            // sent has arrived is then not to be known.
+            .max_idle_connections(0)
             // Followed here, where a body can be sent again.
             .max_redirects(0)
             .max_redirects_will_error(false)
