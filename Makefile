@@ -17,6 +17,8 @@ test: setup
 	cargo clippy --workspace --all-targets -- -D warnings
 	@tests/licences
 	@tests/build-modules >/dev/null
+	tests/modules-ts/node_modules/.bin/tsc -p tests/modules-ts
+	tests/modules-ts/node_modules/.bin/tsc -p tests/modules-ts/tsconfig.orrery.json
 	cargo test --workspace
 	cargo run --quiet -p orrery-tests --bin torture -- --rounds 20
 
