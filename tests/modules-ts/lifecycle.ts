@@ -1,4 +1,4 @@
-/** A module that is asked who may connect, and that writes down who did: the twin of tests/modules/lifecycle. */
+/** Is asked who may connect, and writes down who did: the twin of tests/modules/lifecycle. */
 import { Range, SenderError, schema, t, table, type InferSchema, type ReducerCtx } from 'spacetimedb/server';
 
 /** Whoever published the module; `clientConnected` never turns it away. */

@@ -1,6 +1,6 @@
 /**
- * The first version and more: a table, an index, a reducer, a view. Its `init` differs, to show that an update does
- * not run it. The twin of tests/modules/publish-v2.
+ * The first version and more: a table, an index, a reducer, a view. Its `init` differs, to show that an
+ * update does not run it. The twin of tests/modules/publish-v2.
  */
 import { Range, schema, t, table } from 'spacetimedb/server';
 
@@ -32,7 +32,7 @@ export const items = db.anonymousView({ public: true }, t.array(item.rowType), (
   ...ctx.db.item.name.filter(new Range({ tag: 'included', value: '' })),
 ]);
 
-/** Reads through the index that this version adds, so it must have been built from the rows that were there. */
+/** Reads through the index that this version adds, which must have been built from the rows there were. */
 export const manyItems = db.anonymousView({ public: true }, t.array(item.rowType), (ctx) => [
   ...ctx.db.item.amount.filter(new Range({ tag: 'included', value: 10 })),
 ]);

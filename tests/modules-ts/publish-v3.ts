@@ -2,7 +2,10 @@
 import { Range, schema, t, table } from 'spacetimedb/server';
 
 /** `amount` is text here, and `name` is missing. */
-const item = table({ public: true }, { id: t.u64().primaryKey().autoInc(), amount: t.string().index('btree') });
+const item = table(
+  { public: true },
+  { id: t.u64().primaryKey().autoInc(), amount: t.string().index('btree') },
+);
 
 const db = schema({ item });
 export default db;

@@ -10,7 +10,8 @@ function row(id: number, email: string, badge: number, rank: number): Member {
 }
 
 function tryInsert(ctx: Ctx, what: string, row: Member): void {
-  say(ctx, `${what}: ${isInserted(() => ctx.db.member.insert(row)) ? 'inserted' : 'refused'}, ${ctx.db.member.count()} rows`);
+  const answer = isInserted(() => ctx.db.member.insert(row)) ? 'inserted' : 'refused';
+  say(ctx, `${what}: ${answer}, ${ctx.db.member.count()} rows`);
 }
 
 function isInserted(insert: () => unknown): boolean {
@@ -47,7 +48,8 @@ export const updateRows = db.reducer((ctx) => {
   const updated = ctx.db.member.id.update(row(1, 'a@example.org', 10, 5));
   say(ctx, `another rank: ${updated.rank}`);
   ctx.db.member.id.update(row(1, 'c@example.org', 12, 5));
-  saw(ctx, 'by the old text and the new', ['a@example.org', 'c@example.org'].map((email) => idByText(ctx, email)));
+  const emails = ['a@example.org', 'c@example.org'];
+  saw(ctx, 'by the old text and the new', emails.map((email) => idByText(ctx, email)));
   ctx.db.member.id.update(row(1, 'c@example.org', 12, 5));
   say(ctx, `unchanged: ${ctx.db.member.count()} rows`);
   ctx.db.member.id.update(row(2, 'a@example.org', 10, 0));

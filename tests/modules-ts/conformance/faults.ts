@@ -22,7 +22,7 @@ export const panicWith = db.reducer({ message: t.string() }, (ctx, { message }) 
   throw new Error(message);
 });
 
-/** Clears a table that other calls have filled, then fails: undoing is more than deleting what was inserted. */
+/** Clears a table that other calls have filled, then fails: undoing is more than deleting the inserted. */
 export const clearAndPanic = db.reducer((ctx) => {
   ctx.db.trace.clear();
   write(ctx, 'cleared');

@@ -150,7 +150,8 @@ export const otherKeys = db.reducer((ctx) => {
     saw(ctx, what, tags(found).sort((a, b) => a - b));
   };
   ordered('timestamp from -1', keyring.timestamp.filter(new Range(including(timestamp(2)))));
-  ordered('timestamp to 0', keyring.timestamp.filter(new Range<Timestamp>(unbounded, including(timestamp(3)))));
+  const upTo0 = new Range<Timestamp>(unbounded, including(timestamp(3)));
+  ordered('timestamp to 0', keyring.timestamp.filter(upTo0));
   unordered('tuesdays', keyring.day.filter({ tag: 'Tuesday' }));
   unordered('flag', keyring.flag.filter(true));
   unordered('flag up to false', keyring.flag.filter(new Range<boolean>(unbounded, including(false))));

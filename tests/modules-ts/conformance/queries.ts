@@ -2,9 +2,12 @@
 import { t } from 'spacetimedb/server';
 import db, { fruit } from './schema';
 
-export const grow = db.reducer({ id: t.u32(), name: t.string(), ripe: t.bool() }, (ctx, { id, name, ripe }) => {
-  ctx.db.fruit.insert({ id, name, ripe });
-});
+export const grow = db.reducer(
+  { id: t.u32(), name: t.string(), ripe: t.bool() },
+  (ctx, { id, name, ripe }) => {
+    ctx.db.fruit.insert({ id, name, ripe });
+  },
+);
 
 export const allFruit = db.anonymousView({ public: true }, t.array(fruit.rowType), (ctx) => ctx.from.fruit);
 

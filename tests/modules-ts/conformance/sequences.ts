@@ -19,7 +19,7 @@ export const issueAndFail = db.reducer((ctx) => {
   throw new SenderError('two values are lost');
 });
 
-/** A value that the module chooses is stored as it is and moves no sequence, so the sequence can run into it. */
+/** A value that the module chooses is stored as it is and moves no sequence, which can run into it. */
 export const chooseValues = db.reducer((ctx) => {
   let last = 0n;
   for (const ticket of ctx.db.ticket.iter()) if (ticket.id > last) last = ticket.id;

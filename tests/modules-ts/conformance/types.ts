@@ -1,6 +1,6 @@
 /**
- * A table for each family of column types. The script sends rows as JSON, the module stores them, a view answers
- * them: there and back again through every encoding.
+ * A table for each family of column types. The script sends rows as JSON, the module stores them, a view
+ * answers them: there and back again through every encoding.
  */
 import { Range, t } from 'spacetimedb/server';
 import { say } from './notes';
