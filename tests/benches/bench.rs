@@ -34,6 +34,7 @@ pub(crate) const CACHE: &str = "ORRERY_BENCH_CACHE";
 
 /// A database of the bench module in a folder of its own, and what it takes to call it.
 pub(crate) struct Bench {
+    pub(crate) language: Language,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) host: Arc<Host>,
     pub(crate) folder: tempfile::TempDir,
@@ -57,7 +58,7 @@ impl Bench {
         let database = created.expect("the bench module can be published");
         let caller =
             Caller { identity: Identity([3; 32]), connection: ConnectionId(1), token_payload: "{}".into() };
-        Self { runtime, host, folder, database, caller }
+        Self { language, runtime, host, folder, database, caller }
     }
 
     /// Calls a reducer once and waits until its changes are durable; how long that took.

@@ -1,6 +1,7 @@
 //! The bench module in TypeScript, with the official package and with Orrery's own, beside the same in Rust.
 
 use std::{
+    fmt::Debug,
     path::Path,
     time::{Duration, Instant},
 };
@@ -11,63 +12,68 @@ use orrery_tests::modules::Language;
 
 use crate::{
     bench::{ACCOUNTS, Bench, KEY, RUNS, args, program},
-    table::{Row, Target, median, print, resident_bytes},
+    table::{Row, Target, print, resident_bytes},
 };
 
-const LANGUAGES: [Language; 2] = [Language::OfficialTypeScript, Language::OrreryTypeScript];
+const TYPESCRIPT: [Language; 2] = [Language::OfficialTypeScript, Language::OrreryTypeScript];
 const MILLION: u32 = 1_000_000;
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// Each kind of work in Rust, then in TypeScript.
+/// Each kind of work in Rust and in TypeScript.
 pub(crate) fn run() {
-    beside_rust("transfer", "/s", Target::AtLeast(80_000.0), |language| {
-        let bench = Bench::new(language);
+    let mut benches = Language::ALL.map(Bench::new);
+    for bench in &benches {
         bench.open_accounts(ACCOUNTS);
-        median(RUNS, || bench.transfers(0.0))
+    }
+    beside_rust(&mut benches, "transfer", "/s", Target::AtLeast(80_000.0), |bench| bench.transfers(0.0));
+    beside_rust(&mut benches, "empty reducer", "/s", Target::AtLeast(200_000.0), |bench| {
+        bench.rate("nothing", |_| Bytes::new())
     });
-    beside_rust("empty reducer", "/s", Target::AtLeast(200_000.0), |language| {
-        let bench = Bench::new(language);
-        median(RUNS, || bench.rate("nothing", |_| Bytes::new()))
+    beside_rust(&mut benches, "insert 1 M rows", "rows/s", Target::None, |bench| {
+        bench.call("close_accounts", Bytes::new());
+        f64::from(MILLION) / bench.open_accounts(MILLION).as_secs_f64()
     });
-    beside_rust("insert 1 M small rows in one reducer", "rows/s", Target::None, |language| {
-        let bench = Bench::new(language);
-        median(3, || {
-            bench.call("close_accounts", Bytes::new());
-            f64::from(MILLION) / bench.open_accounts(MILLION).as_secs_f64()
-        })
-    });
-    beside_rust("scan of 1 M rows into the module", "rows/s", Target::None, |language| {
-        let bench = Bench::new(language);
-        bench.open_accounts(MILLION);
+    beside_rust(&mut benches, "scan of 1 M rows", "rows/s", Target::None, |bench| {
         let expected = (i64::from(MILLION) * 1000).to_le_bytes();
-        median(3, || f64::from(MILLION) / bench.call("scan", args([&expected])).as_secs_f64())
+        f64::from(MILLION) / bench.call("scan", args([&expected])).as_secs_f64()
     });
-    beside_rust("from publish to the first answered call", "ms", Target::None, |language| {
-        median(RUNS, || publish_millis(language))
+    let mut benches = Language::ALL.map(Bench::new);
+    beside_rust(&mut benches, "publish, first call", "ms", Target::None, |bench| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = program(bench.language);
+        bench.first_answer(Database::create(&bench.host, &folder.path().join("database"), KEY, program)).0
     });
-    beside_rust("from open to the first answered call", "ms", Target::None, |language| {
-        let bench = Bench::new(language);
+    beside_rust(&mut benches, "open, first call", "ms", Target::None, |bench| {
+        bench.runtime.block_on(bench.database.close()).expect("a clean end");
         let file = bench.folder.path().join("database");
-        let Bench { runtime, host, caller, mut database, folder: _folder } = bench;
-        median(RUNS, || {
-            runtime.block_on(async {
-                database.close().await.expect("a clean end");
-                let began = Instant::now();
-                database = Database::open(&host, &file, KEY).await.expect("it opens again");
-                let called = database.call_once(&caller, "nothing", Args::Bsatn(Bytes::new()));
-                called.await.expect("the reducer succeeds");
-                millis(began.elapsed())
-            })
-        })
+        let (millis, database) = bench.first_answer(Database::open(&bench.host, &file, KEY));
+        bench.database = database;
+        millis
     });
 }
 
-fn beside_rust(what: &str, unit: &'static str, target: Target, measure: impl Fn(Language) -> f64) {
-    let rust = measure(Language::Rust);
-    for language in LANGUAGES {
+/// All languages in turns, because how fast the machine is changes from minute to minute.
+fn beside_rust(
+    benches: &mut [Bench; 3],
+    what: &str,
+    unit: &'static str,
+    target: Target,
+    measure: impl Fn(&mut Bench) -> f64,
+) {
+    let mut figures = [(); 3].map(|()| Vec::new());
+    for _ in 0..RUNS {
+        for (bench, figures) in benches.iter_mut().zip(&mut figures) {
+            figures.push(measure(bench));
+        }
+    }
+    let [rust, official, orrery] = figures.map(|mut figures| {
+        figures.sort_by(f64::total_cmp);
+        figures[RUNS / 2]
+    });
+    for (language, ours) in TYPESCRIPT.into_iter().zip([official, orrery]) {
         print(&Row {
-            what: format!("{what}, {}", short_name(language)),
-            ours: measure(language),
+            what: format!("{what}, {}", language.name()),
+            ours,
             limit: Some((rust, "the same in Rust")),
             target,
             unit,
@@ -75,44 +81,37 @@ fn beside_rust(what: &str, unit: &'static str, target: Target, measure: impl Fn(
     }
 }
 
-/// Into the process that has published before: engines are started already.
-fn publish_millis(language: Language) -> f64 {
-    let bench = Bench::new(Language::Rust);
-    let Bench { runtime, host, caller, folder, .. } = &bench;
-    let file = folder.path().join("another");
-    let program = program(language);
-    runtime.block_on(async {
-        let began = Instant::now();
-        let database = Database::create(host, &file, KEY, program).await.expect("it can be published");
-        let called = database.call_once(caller, "nothing", Args::Bsatn(Bytes::new()));
-        called.await.expect("the reducer succeeds");
-        millis(began.elapsed())
-    })
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+impl Bench {
+    /// How many milliseconds it takes until a database is there and has answered a call.
+    fn first_answer<E: Debug>(&self, database: impl Future<Output = Result<Database, E>>) -> (f64, Database) {
+        self.runtime.block_on(async {
+            let began = Instant::now();
+            let database = database.await.expect("the database starts");
+            let called = database.call_once(&self.caller, "nothing", Args::Bsatn(Bytes::new()));
+            called.await.expect("the reducer succeeds");
+            (began.elapsed().as_secs_f64() * 1000.0, database)
+        })
+    }
 }
 
 /// What a database costs that nobody calls. In a process of its own, so that nothing else is given back meanwhile.
 pub(crate) fn memory() {
     const COUNT: u32 = 10;
-    for language in LANGUAGES {
-        // What all databases share.
+    for language in TYPESCRIPT {
+        // What all databases share is there before.
         let first = Bench::new(language);
-        let Bench { runtime, host, folder, .. } = &first;
         let open = |file: &Path| {
-            let created = Database::create(host, file, KEY, program(language));
-            runtime.block_on(created).expect("it can be published")
+            let created = Database::create(&first.host, file, KEY, program(language));
+            first.runtime.block_on(created).expect("it can be published")
         };
         let before = resident_bytes();
         let databases: Vec<Database> =
-            (0..COUNT).map(|number| open(&folder.path().join(number.to_string()))).collect();
+            (0..COUNT).map(|number| open(&first.folder.path().join(number.to_string()))).collect();
         std::thread::sleep(Duration::from_secs(2));
         let each = (resident_bytes() as f64 - before as f64) / f64::from(COUNT) / MIB;
         drop(databases);
         print(&Row {
-            what: format!("memory of an idle database, {}", short_name(language)),
+            what: format!("memory of an idle database, {}", language.name()),
             ours: each,
             limit: None,
             target: Target::AtMost(12.0),
@@ -123,14 +122,14 @@ pub(crate) fn memory() {
 
 /// A million calls in one isolate, after as many as it takes to be warm.
 pub(crate) fn soak() {
-    for language in LANGUAGES {
+    for language in TYPESCRIPT {
         let bench = Bench::new(language);
         bench.open_accounts(ACCOUNTS);
-        transfers(&bench, MILLION / 4);
+        bench.transfer_at_least(MILLION / 4);
         let before = resident_bytes();
-        transfers(&bench, MILLION);
+        bench.transfer_at_least(MILLION);
         print(&Row {
-            what: format!("memory grown in 1 M calls, {}", short_name(language)),
+            what: format!("memory grown in 1 M calls, {}", language.name()),
             ours: (resident_bytes() as f64 - before as f64) / MIB,
             limit: None,
             target: Target::AtMost(16.0),
@@ -139,19 +138,12 @@ pub(crate) fn soak() {
     }
 }
 
-/// At least so many.
-fn transfers(bench: &Bench, count: u32) {
-    let committed = || bench.database.stats().reducers_committed;
-    let enough = committed() + u64::from(count);
-    while committed() < enough {
-        bench.transfers(0.0);
-    }
-}
-
-fn short_name(language: Language) -> &'static str {
-    match language {
-        Language::Rust => "Rust",
-        Language::OfficialTypeScript => "TypeScript, official",
-        Language::OrreryTypeScript => "TypeScript, Orrery's",
+impl Bench {
+    fn transfer_at_least(&self, count: u32) {
+        let committed = || self.database.stats().reducers_committed;
+        let enough = committed() + u64::from(count);
+        while committed() < enough {
+            self.transfers(0.0);
+        }
     }
 }
