@@ -16,6 +16,9 @@ test: setup
 	cargo fmt --all --check --manifest-path tests/modules/Cargo.toml
 	cargo clippy --workspace --all-targets -- -D warnings
 	@tests/licences
+	npm test --silent --prefix sdk-ts -- --test-reporter=dot
+	tests/modules-ts/node_modules/.bin/tsc -p tests/modules-ts
+	tests/modules-ts/node_modules/.bin/tsc -p tests/modules-ts/tsconfig.orrery.json
 	@tests/build-modules >/dev/null
 	cargo test --workspace
 	cargo run --quiet -p orrery-tests --bin torture -- --rounds 20

@@ -137,6 +137,7 @@ test('filter and delete by an index take values and ranges', () => {
     assert.equal(names(new Range({ tag: 'unbounded' }, { tag: 'excluded', value: 9 })), 'a');
     assert.equal(names(new Range({ tag: 'excluded', value: 5 }, { tag: 'included', value: 12 })), 'bcd');
     assert.equal(names(new Range()), 'abcd');
+    assert.equal(names(new Range<number>(null, { tag: 'excluded', value: 9 })), 'a');
     assert.equal(names({ gte: 9, lt: 12 }), 'bc');
     assert.equal(person.age.delete({ gt: 9 }), 1);
     assert.equal(person.age.delete(9), 2);

@@ -4,140 +4,27 @@ use std::{
     collections::HashMap,
     fs,
     hint::black_box,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesUnordered};
-use orrery_host_abi::{ConnectionId, Identity};
-use orrery_runtime::{Args, Caller, Database, DatabaseKey, Host, HostConfig, Program, ProgramKind};
-use orrery_tests::{modules, random::Random};
+use orrery_runtime::Database;
+use orrery_tests::{modules::Language, random::Random};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
-    table::{Row, Target, median, print, rate},
+    bench::{ACCOUNTS, Bench, CACHE, IN_FLIGHT, KEY, RUN, RUNS, TASKS, args},
+    table::{Row, Target, median, print, rate, resident_bytes},
     zipf::Zipf,
 };
 
-const ACCOUNTS: u32 = 100_000;
 const MILLION: u32 = 1_000_000;
-/// Callers, and how many calls each has under way.
-const TASKS: usize = 64;
-const IN_FLIGHT: usize = 40;
-/// How long one run calls, and how many runs there are.
-const RUN: Duration = Duration::from_secs(2);
-const RUNS: usize = 5;
-
-const KEY: DatabaseKey = DatabaseKey { database: Identity([1; 32]), owner: Identity([2; 32]) };
-
-/// Names the folder with compiled programs, where there is one.
-const CACHE: &str = "ORRERY_BENCH_CACHE";
-
-/// A database of the bench module in a folder of its own, and what it takes to call it.
-struct Bench {
-    runtime: tokio::runtime::Runtime,
-    host: Arc<Host>,
-    folder: tempfile::TempDir,
-    database: Database,
-    caller: Caller,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let cache = std::env::var_os(CACHE);
-        let host = Host::new(HostConfig {
-            program_cache: Some(cache.map_or_else(|| folder.path().join("cache"), PathBuf::from)),
-            time_limit: Duration::from_secs(120),
-            ..HostConfig::default()
-        })
-        .expect("wasm runs here");
-        let program = Program { kind: ProgramKind::Wasm, bytes: modules::bytes("bench").into() };
-        let file = folder.path().join("database");
-        let created = runtime.block_on(Database::create(&host, &file, KEY, program));
-        let database = created.expect("the bench module can be published");
-        let caller =
-            Caller { identity: Identity([3; 32]), connection: ConnectionId(1), token_payload: "{}".into() };
-        Self { runtime, host, folder, database, caller }
-    }
-
-    /// Calls a reducer once and waits until its changes are durable; how long that took.
-    fn call(&self, reducer: &str, args: Bytes) -> Duration {
-        let began = Instant::now();
-        let called = self.database.call_once(&self.caller, reducer, Args::Bsatn(args));
-        self.runtime.block_on(called).expect("the reducer succeeds");
-        began.elapsed()
-    }
-
-    fn open_accounts(&self, count: u32) -> Duration {
-        self.call("open_accounts", args([&0u32.to_le_bytes(), &count.to_le_bytes(), &1000i64.to_le_bytes()]))
-    }
-
-    /// Calls from many tasks with many calls under way, each answered when durable; how many a second.
-    fn rate(
-        &self,
-        reducer: &'static str,
-        make: impl Fn(&mut Random) -> Bytes + Clone + Send + Sync + 'static,
-    ) -> f64 {
-        let committed = self.database.stats().reducers_committed;
-        let done = Arc::new(AtomicU64::new(0));
-        let over = Arc::new(AtomicBool::new(false));
-        let mut random = Random::new(1);
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|_| {
-                let (database, caller, make) = (self.database.clone(), self.caller.clone(), make.clone());
-                let (done, over, mut random) = (done.clone(), over.clone(), random.fork());
-                self.runtime.spawn(async move {
-                    let mut calls = FuturesUnordered::new();
-                    let mut call = || database.call_once(&caller, reducer, Args::Bsatn(make(&mut random)));
-                    calls.extend((0..IN_FLIGHT).map(|_| call()));
-                    while let Some(called) = calls.next().await {
-                        called.expect("the reducer succeeds");
-                        done.fetch_add(1, Ordering::Relaxed);
-                        if !over.load(Ordering::Relaxed) {
-                            calls.push(call());
-                        }
-                    }
-                })
-            })
-            .collect();
-        std::thread::sleep(RUN / 10);
-        let (before, began) = (done.load(Ordering::Relaxed), Instant::now());
-        std::thread::sleep(RUN);
-        let rate = (done.load(Ordering::Relaxed) - before) as f64 / began.elapsed().as_secs_f64();
-        over.store(true, Ordering::Relaxed);
-        self.runtime.block_on(async {
-            for task in tasks {
-                task.await.expect("a caller does not panic");
-            }
-        });
-        let committed = self.database.stats().reducers_committed - committed;
-        assert_eq!(
-            committed,
-            done.load(Ordering::Relaxed),
-            "every answer must stand for a call that has run"
-        );
-        rate
-    }
-
-    fn transfers(&self, exponent: f64) -> f64 {
-        let zipf = Arc::new(Zipf::new(ACCOUNTS, exponent));
-        self.rate("transfer", move |random| {
-            let (from, to) = zipf.draw_pair(random);
-            args([&from.to_le_bytes(), &to.to_le_bytes(), &1i64.to_le_bytes()])
-        })
-    }
-}
-
-fn args<const N: usize>(parts: [&[u8]; N]) -> Bytes {
-    parts.concat().into()
-}
 
 /// Everything that is measured at this level.
 pub(crate) fn run() {
@@ -151,14 +38,14 @@ pub(crate) fn run() {
 /// they would seem to cost nothing.
 pub(crate) fn memory() {
     if std::env::var_os(CACHE).is_none() {
-        let bench = Bench::new();
+        let bench = Bench::new(Language::Rust);
         let this = std::env::current_exe().expect("this program has a path");
         let mut again = std::process::Command::new(this);
         let status = again.arg("memory").env(CACHE, bench.folder.path().join("cache")).status();
         assert!(status.expect("it can be run again").success(), "memory cannot be measured");
         return;
     }
-    let bench = Bench::new();
+    let bench = Bench::new(Language::Rust);
     bench.open_accounts(1);
     let before = resident_bytes();
     for first in (1..MILLION).step_by(10_000) {
@@ -181,7 +68,7 @@ pub(crate) fn memory() {
 }
 
 fn calls() {
-    let bench = Bench::new();
+    let bench = Bench::new(Language::Rust);
     bench.open_accounts(ACCOUNTS);
     for exponent in [0.0, 1.5] {
         let zipf = Zipf::new(ACCOUNTS, exponent);
@@ -259,7 +146,7 @@ impl Bench {
 }
 
 fn rows() {
-    let bench = Bench::new();
+    let bench = Bench::new(Language::Rust);
     let ours = median(RUNS, || {
         bench.call("close_accounts", Bytes::new());
         f64::from(MILLION) / bench.open_accounts(MILLION).as_secs_f64()
@@ -299,7 +186,7 @@ fn rows() {
 }
 
 fn beside_a_view() {
-    let bench = Bench::new();
+    let bench = Bench::new(Language::Rust);
     bench.open_accounts(ACCOUNTS);
     bench.call("fill", args([&0u32.to_le_bytes(), &MILLION.to_le_bytes()]));
     let mut scanned = Vec::new();
@@ -345,7 +232,7 @@ impl Bench {
 }
 
 fn reopen() {
-    let bench = Bench::new();
+    let bench = Bench::new(Language::Rust);
     bench.open_accounts(MILLION);
     let file = bench.folder.path().join("database");
     let Bench { runtime, host, folder: _folder, mut database, .. } = bench;
@@ -368,10 +255,4 @@ fn read_seconds(database: &Path) -> f64 {
     let began = Instant::now();
     black_box(fs::read(database.join("data.redb")).expect("the file can be read"));
     began.elapsed().as_secs_f64()
-}
-
-fn resident_bytes() -> u64 {
-    let statm = fs::read_to_string("/proc/self/statm").expect("this is Linux");
-    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("the second number");
-    pages * 4096
 }

@@ -85,3 +85,10 @@ pub(crate) fn rate(count: usize, mut work: impl FnMut()) -> f64 {
     }
     done as f64 / began.elapsed().as_secs_f64()
 }
+
+/// How much memory this process has in use.
+pub(crate) fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("this is Linux");
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("the second number");
+    pages * 4096
+}

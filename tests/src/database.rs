@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     Server,
     http::{Client, Response},
-    modules,
+    modules::Language,
 };
 
 /// A published module and its owner.
@@ -20,11 +20,17 @@ pub struct Database {
 }
 
 impl Database {
-    /// Publishes a module under a new name as a new owner.
+    /// Publishes a module in Rust under a new name as a new owner.
     #[track_caller]
     pub fn publish(server: &Server, module: &str) -> Self {
+        Self::publish_in(Language::Rust, server, module)
+    }
+
+    /// Publishes a module under a new name as a new owner.
+    #[track_caller]
+    pub fn publish_in(language: Language, server: &Server, module: &str) -> Self {
         let database = Self { name: Self::new_name(), owner: server.new_client() };
-        database.owner.publish(&database.name, &modules::bytes(module)).expect(200);
+        database.owner.publish_program(&database.name, &language.program(module)).expect(200);
         database
     }
 

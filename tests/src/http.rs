@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::modules::Program;
+
 /// Longer than any answer takes on a slow and busy machine; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -265,10 +267,24 @@ impl Client {
         self.send(Request::new("DELETE", target))
     }
 
-    /// Publishes a program under a name.
+    /// Publishes a WebAssembly program under a name.
     #[track_caller]
     pub fn publish(&self, database: &str, program: &[u8]) -> Response {
         self.put(&format!("/v1/database/{database}"), program)
+    }
+
+    /// Publishes a program of any kind under a name.
+    #[track_caller]
+    pub fn publish_program(&self, database: &str, program: &Program) -> Response {
+        let Program { host_type, bytes } = program;
+        self.put(&format!("/v1/database/{database}?host_type={host_type}"), bytes.clone())
+    }
+
+    /// As [`Client::publish_program`], without the data that was there.
+    #[track_caller]
+    pub fn publish_cleared(&self, database: &str, program: &Program) -> Response {
+        let Program { host_type, bytes } = program;
+        self.put(&format!("/v1/database/{database}?clear=true&host_type={host_type}"), bytes.clone())
     }
 
     /// Calls a reducer with arguments in JSON.

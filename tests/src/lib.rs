@@ -1,7 +1,8 @@
 //! Helpers for tests that run the real `orrery` binary from outside and link no product code.
 //!
 //! [`Server`] starts, kills and restarts the binary on a data directory of its own; [`http`] is the client that
-//! talks to it; [`modules`] builds what is published; [`project`] makes what is bundled; [`script`] runs the cases under `tests/conformance`.
+//! talks to it; [`modules`] builds what is published, in each language; [`project`] makes what is bundled;
+//! [`script`] runs the cases under `tests/conformance`.
 //!
 //! What goes wrong in a helper is a failed test, so helpers panic with a message rather than return errors,
 //! except where a test wants to see the failure.
@@ -14,6 +15,7 @@ pub mod project;
 pub mod random;
 pub mod script;
 mod server;
+pub mod typescript;
 pub mod web;
 
 pub use cli::{Cli, Printed};

@@ -4,7 +4,7 @@
 //!
 //! | step | what it does, what it shows |
 //! | --- | --- |
-//! | `publish MODULE` | publishes; the status |
+//! | `publish MODULE` | publishes it in the language at hand; the status |
 //! | `as WHO` | who sends what follows; `owner` sends the first step |
 //! | `call REDUCER [ARGUMENTS]` | calls with JSON arguments, none if left out; status and message |
 //! | `status REDUCER [ARGUMENTS]` | as `call`, without the message, where that is the language's own |
@@ -21,10 +21,11 @@ use serde_json::Value;
 use crate::{
     Server,
     http::{Client, Request, Response},
+    modules::Language,
 };
 
-/// Runs a script against a database of its own and returns the transcript. `program` finds the bytes of a module.
-pub fn run(server: &Server, database: &str, script: &str, program: &dyn Fn(&str) -> Vec<u8>) -> String {
+/// Runs a script against a database of its own and returns the transcript.
+pub fn run(server: &Server, database: &str, script: &str, language: Language) -> String {
     let owner = server.new_client();
     let mut run = Run {
         server,
@@ -37,7 +38,7 @@ pub fn run(server: &Server, database: &str, script: &str, program: &dyn Fn(&str)
     for line in script.lines() {
         writeln!(run.transcript, "{line}").expect("a string takes all");
         if !line.is_empty() && !line.starts_with('#') {
-            run.step(line, program);
+            run.step(line, language);
         }
     }
     run.transcript
@@ -53,12 +54,12 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn step(&mut self, line: &str, program: &dyn Fn(&str) -> Vec<u8>) {
+    fn step(&mut self, line: &str, language: Language) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let (name, arguments) = rest.split_once(' ').unwrap_or((rest, "[]"));
         match word {
             "publish" => {
-                let answer = self.client().publish(self.database, &program(name));
+                let answer = self.client().publish_program(self.database, &language.program(name));
                 self.show_status(&answer);
                 if answer.status != 200 {
                     self.show_text(&answer);

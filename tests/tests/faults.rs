@@ -6,7 +6,20 @@ use std::{
     thread,
 };
 
-use orrery_tests::{Database, Server, http::Response};
+use orrery_tests::{Database, Server, http::Response, in_every_language, modules::Language};
+
+in_every_language!(
+    an_error_is_passed_on_word_by_word,
+    a_panic,
+    a_panic_after_a_table_was_cleared,
+    a_loop_without_end,
+    a_loop_without_end_through_the_host,
+    memory_without_end,
+    recursion_without_end,
+    a_view_that_panics,
+    a_view_without_end,
+    faults_in_a_row,
+);
 
 /// A server on which a call that does not end is ended soon.
 fn server() -> Server {
@@ -15,8 +28,8 @@ fn server() -> Server {
 
 /// Runs `fault` while a neighbour works; answers what `fault` got.
 #[track_caller]
-fn beside_a_neighbour(server: &Server, fault: impl FnOnce() -> Response) -> Response {
-    let neighbour = Database::publish(server, "conformance");
+fn beside_a_neighbour(language: Language, server: &Server, fault: impl FnOnce() -> Response) -> Response {
+    let neighbour = Database::publish_in(language, server, "conformance");
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let working = scope.spawn(|| {
@@ -36,10 +49,10 @@ fn beside_a_neighbour(server: &Server, fault: impl FnOnce() -> Response) -> Resp
 
 /// The reducer fails with a message that contains `says`; before and after it the database works.
 #[track_caller]
-fn check(server: &Server, reducer: &str, arguments: &str, says: &str) {
-    let database = Database::publish(server, "conformance");
+fn check(language: Language, server: &Server, reducer: &str, arguments: &str, says: &str) {
+    let database = Database::publish_in(language, server, "conformance");
     database.call("succeed", r#"["before"]"#).expect(200);
-    let answer = beside_a_neighbour(server, || database.call(reducer, arguments));
+    let answer = beside_a_neighbour(language, server, || database.call(reducer, arguments));
     let answer = answer.expect(530);
     let message = answer.text();
     assert!(message.contains(says), "{reducer} should say `{says}`: {message}");
@@ -51,16 +64,14 @@ fn check(server: &Server, reducer: &str, arguments: &str, says: &str) {
     assert_eq!(database.texts("traces"), ["after", "before", "between"]);
 }
 
-#[test]
-fn an_error_is_passed_on_word_by_word() {
-    check(&server(), "refuse", r#"["not today, \"sir\""]"#, "not today, \"sir\"");
+fn an_error_is_passed_on_word_by_word(language: Language) {
+    check(language, &server(), "refuse", r#"["not today, \"sir\""]"#, "not today, \"sir\"");
 }
 
-#[test]
-fn a_panic() {
+fn a_panic(language: Language) {
     let server = server();
-    check(&server, "panic_with", r#"["told to"]"#, "");
-    let database = Database::publish(&server, "conformance");
+    check(language, &server, "panic_with", r#"["told to"]"#, "");
+    let database = Database::publish_in(language, &server, "conformance");
     let answer = database.call("panic_with", r#"["for the log"]"#).expect(530);
     assert!(!answer.text().is_empty(), "a panic must say something");
     let lines = database.owner.logs(&database.name);
@@ -68,51 +79,44 @@ fn a_panic() {
     assert!(panic["message"].as_str().unwrap().contains("for the log"), "{panic}");
 }
 
-#[test]
-fn a_panic_after_a_table_was_cleared() {
-    check(&server(), "clear_and_panic", "[]", "");
+fn a_panic_after_a_table_was_cleared(language: Language) {
+    check(language, &server(), "clear_and_panic", "[]", "");
 }
 
-#[test]
-fn a_loop_without_end() {
-    check(&server(), "loop_for_ever", "[]", "2");
+fn a_loop_without_end(language: Language) {
+    check(language, &server(), "loop_for_ever", "[]", "2");
 }
 
-#[test]
-fn a_loop_without_end_through_the_host() {
-    check(&server(), "insert_for_ever", "[]", "2");
+fn a_loop_without_end_through_the_host(language: Language) {
+    check(language, &server(), "insert_for_ever", "[]", "2");
 }
 
-#[test]
-fn memory_without_end() {
-    check(&server(), "eat_memory", "[]", "memory");
+fn memory_without_end(language: Language) {
+    check(language, &server(), "eat_memory", "[]", "memory");
 }
 
-#[test]
-fn recursion_without_end() {
+fn recursion_without_end(language: Language) {
     let server = server();
-    check(&server, "recurse", "[]", "stack");
+    check(language, &server, "recurse", "[]", "stack");
     // To the engine this is any access to memory that is not there, so it cannot say more than that.
-    check(&server, "recurse_with_large_frames", "[]", "");
+    check(language, &server, "recurse_with_large_frames", "[]", "");
 }
 
-#[test]
-fn a_view_that_panics() {
+fn a_view_that_panics(language: Language) {
     let server = server();
-    let database = Database::publish(&server, "conformance");
+    let database = Database::publish_in(language, &server, "conformance");
     database.call("mint", "[1, 1]").expect(200);
     for _ in 0..5 {
-        beside_a_neighbour(&server, || database.view("broken_view")).expect(530);
+        beside_a_neighbour(language, &server, || database.view("broken_view")).expect(530);
         assert_eq!(database.rows("coin_count").len(), 1);
     }
     database.call("mint", "[2, 1]").expect(200);
 }
 
 /// A view that never ends takes neither the writer nor the other views with it.
-#[test]
-fn a_view_without_end() {
+fn a_view_without_end(language: Language) {
     let server = server();
-    let database = Database::publish(&server, "conformance");
+    let database = Database::publish_in(language, &server, "conformance");
     let over = AtomicBool::new(false);
     let answer = thread::scope(|scope| {
         let working = scope.spawn(|| {
@@ -123,7 +127,7 @@ fn a_view_without_end() {
                 assert_eq!(database.rows("coin_values").len(), id);
             }
         });
-        let answer = beside_a_neighbour(&server, || database.view("endless_view"));
+        let answer = beside_a_neighbour(language, &server, || database.view("endless_view"));
         over.store(true, Ordering::SeqCst);
         working.join().expect("the database noticed something");
         answer
@@ -134,10 +138,9 @@ fn a_view_without_end() {
 }
 
 /// One fault after the other, in one database, from several connections.
-#[test]
-fn faults_in_a_row() {
+fn faults_in_a_row(language: Language) {
     let server = server();
-    let database = Database::publish(&server, "conformance");
+    let database = Database::publish_in(language, &server, "conformance");
     thread::scope(|scope| {
         for reducer in ["panic_with", "recurse", "refuse"] {
             let database = &database;

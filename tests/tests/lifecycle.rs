@@ -1,6 +1,16 @@
 //! `init`, `client_connected`, `client_disconnected`: when they run and what they may stop.
 
-use orrery_tests::{Database, Server, http::Request};
+use orrery_tests::{Database, Server, http::Request, in_every_language, modules::Language};
+
+in_every_language!(
+    each_call_is_a_connection,
+    a_call_that_cannot_be_made,
+    whoever_is_turned_away_gets_403,
+    a_tag_does_not_open_a_closed_door,
+    a_connect_that_breaks_turns_away_too,
+    a_disconnect_that_fails_stops_nobody,
+    a_killed_servers_connections_are_ended_at_the_next_start,
+);
 
 /// What happened since the last time this was asked, without the asking itself.
 fn happened(database: &Database, seen: &mut usize) -> Vec<String> {
@@ -18,9 +28,8 @@ fn happened(database: &Database, seen: &mut usize) -> Vec<String> {
     events[..events.len() - 1].to_vec()
 }
 
-#[test]
-fn each_call_is_a_connection() {
-    let database = Database::publish(Server::shared(), "lifecycle");
+fn each_call_is_a_connection(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "lifecycle");
     let mut seen = 0;
     assert_eq!(happened(&database, &mut seen), ["init owner"]);
     database.call("knock", "[]").expect(200);
@@ -38,9 +47,8 @@ fn each_call_is_a_connection() {
     assert_eq!(with_connection, connections.len() - 1, "all but init have a connection");
 }
 
-#[test]
-fn a_call_that_cannot_be_made() {
-    let database = Database::publish(Server::shared(), "lifecycle");
+fn a_call_that_cannot_be_made(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "lifecycle");
     database.call("no_such", "[]").expect(404);
     database.call("knock", "[1]").expect(400);
     database.view("no_such").expect(404);
@@ -51,10 +59,9 @@ fn a_call_that_cannot_be_made() {
     assert_eq!(count("connected"), count("disconnected") + 1);
 }
 
-#[test]
-fn whoever_is_turned_away_gets_403() {
+fn whoever_is_turned_away_gets_403(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "lifecycle");
+    let database = Database::publish_in(language, server, "lifecycle");
     let stranger = server.new_client();
     database.call("close", r#"["members only"]"#).expect(200);
     let mut seen = 0;
@@ -69,10 +76,9 @@ fn whoever_is_turned_away_gets_403() {
     assert_eq!(stranger.view(&database.name, "events").expect(200).status, 200);
 }
 
-#[test]
-fn a_tag_does_not_open_a_closed_door() {
+fn a_tag_does_not_open_a_closed_door(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "lifecycle");
+    let database = Database::publish_in(language, server, "lifecycle");
     database.call("close", r#"["members only"]"#).expect(200);
     let tag = database.view("events").expect(200).header("etag").unwrap().to_string();
     let request = Request::new("GET", &database.url("/view/events")).header("if-none-match", &tag);
@@ -81,10 +87,9 @@ fn a_tag_does_not_open_a_closed_door() {
     server.anonymous().send(star).expect(403);
 }
 
-#[test]
-fn a_connect_that_breaks_turns_away_too() {
+fn a_connect_that_breaks_turns_away_too(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "lifecycle");
+    let database = Database::publish_in(language, server, "lifecycle");
     let stranger = server.new_client();
     database.call("close", r#"["panic"]"#).expect(200);
     for _ in 0..3 {
@@ -96,10 +101,9 @@ fn a_connect_that_breaks_turns_away_too() {
     stranger.call(&database.name, "knock", "[]").expect(200);
 }
 
-#[test]
-fn a_disconnect_that_fails_stops_nobody() {
+fn a_disconnect_that_fails_stops_nobody(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "lifecycle");
+    let database = Database::publish_in(language, server, "lifecycle");
     database.call("close", r#"["fail on disconnect"]"#).expect(200);
     let mut seen = 0;
     happened(&database, &mut seen);
@@ -113,10 +117,9 @@ fn a_disconnect_that_fails_stops_nobody() {
     callers.call(&database.name, "knock", "[]").expect(403);
 }
 
-#[test]
-fn a_killed_servers_connections_are_ended_at_the_next_start() {
+fn a_killed_servers_connections_are_ended_at_the_next_start(language: Language) {
     let mut server = Server::start();
-    let database = Database::publish(&server, "lifecycle");
+    let database = Database::publish_in(language, &server, "lifecycle");
     let hang = Request::new("POST", &database.url("/call/hang")).json("[]");
     let mut connection = orrery_tests::http::Connection::open(server.address()).unwrap();
     connection.write(&database.owner.authorize(hang).to_bytes(server.address())).unwrap();

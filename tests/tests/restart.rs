@@ -3,21 +3,24 @@
 use orrery_tests::{
     Cli, Database, Server,
     http::{Connection, Request},
-    modules,
+    in_every_language,
+    modules::Language,
 };
 use serde_json::json;
 
+in_every_language!(after_a_clean_stop, after_a_kill);
+
 /// Fills a database, ends the server by `end`, starts it again and looks.
-fn check(end: impl Fn(&mut Server)) {
+fn check(language: Language, end: impl Fn(&mut Server)) {
     let mut server = Server::start();
-    let database = Database::publish(&server, "conformance");
-    let items = Database::publish(&server, "publish-v1");
-    items.owner.publish(&items.name, &modules::bytes("publish-v2")).expect(200);
-    let deleted = Database::publish(&server, "publish-v1");
+    let database = Database::publish_in(language, &server, "conformance");
+    let items = Database::publish_in(language, &server, "publish-v1");
+    items.owner.publish_program(&items.name, &language.program("publish-v2")).expect(200);
+    let deleted = Database::publish_in(language, &server, "publish-v1");
     deleted.owner.delete(&deleted.url("")).expect(200);
-    let cleared = Database::publish(&server, "publish-v1");
+    let cleared = Database::publish_in(language, &server, "publish-v1");
     cleared.call("add_item", r#"["gone", 1]"#).expect(200);
-    cleared.owner.put(&cleared.url("?clear=true"), modules::bytes("publish-v1")).expect(200);
+    cleared.owner.publish_cleared(&cleared.name, &language.program("publish-v1")).expect(200);
 
     for id in 0..300 {
         database.call("mint", &format!("[{id}, {id}]")).expect(200);
@@ -70,17 +73,15 @@ fn check(end: impl Fn(&mut Server)) {
     let newest = items.rows("many_items").iter().find(|row| row["name"] == "newest").unwrap()["id"].as_u64();
     let largest = items_before.1.iter().map(|row| row["id"].as_u64()).max().unwrap();
     assert!(newest > largest, "{newest:?} was given after {largest:?}");
-    items.owner.publish(&items.name, &modules::bytes("publish-v3")).expect(400);
+    items.owner.publish_program(&items.name, &language.program("publish-v3")).expect(400);
 }
 
-#[test]
-fn after_a_clean_stop() {
-    check(|server| assert!(server.stop().success(), "{}", server.log()));
+fn after_a_clean_stop(language: Language) {
+    check(language, |server| assert!(server.stop().success(), "{}", server.log()));
 }
 
-#[test]
-fn after_a_kill() {
-    check(Server::kill);
+fn after_a_kill(language: Language) {
+    check(language, Server::kill);
 }
 
 #[test]

@@ -7,9 +7,9 @@ export class Range<T> {
   readonly to: Bound<T>;
 
   /** Without bounds it holds every value. */
-  constructor(from: Bound<T> = { tag: 'unbounded' }, to: Bound<T> = { tag: 'unbounded' }) {
-    this.from = from;
-    this.to = to;
+  constructor(from?: Bound<T> | null, to?: Bound<T> | null) {
+    this.from = from ?? { tag: 'unbounded' };
+    this.to = to ?? { tag: 'unbounded' };
   }
 }
 

@@ -2,7 +2,7 @@
 
 use spacetimedb::{AnonymousViewContext, ReducerContext, Table};
 
-use crate::notes::say;
+use crate::notes::{saw, say};
 
 #[spacetimedb::table(accessor = member, public)]
 #[derive(Clone, Debug)]
@@ -33,6 +33,11 @@ fn try_insert(ctx: &ReducerContext, what: &str, row: Member) {
     say(ctx, format_args!("{what}: {answer}, {} rows", ctx.db.member().count()));
 }
 
+fn id_by_text(ctx: &ReducerContext, email: &str) -> String {
+    let found = ctx.db.member().email().find(email.to_string());
+    found.map_or("none".into(), |row| row.id.to_string())
+}
+
 #[spacetimedb::reducer]
 pub fn unique_columns(ctx: &ReducerContext) {
     try_insert(ctx, "first", member(1, "a@example.org", 10, 0));
@@ -43,8 +48,7 @@ pub fn unique_columns(ctx: &ReducerContext) {
     try_insert(ctx, "second", member(2, "b@example.org", 11, 0));
     ctx.db.member().id().delete(1);
     try_insert(ctx, "a freed key and text", member(1, "a@example.org", 12, 0));
-    let found = ctx.db.member().email().find("a@example.org".to_string());
-    say(ctx, format_args!("found by text: {:?}", found.map(|row| (row.id, row.badge))));
+    say(ctx, format_args!("found by text: {}", id_by_text(ctx, "a@example.org")));
     say(ctx, format_args!("found by a badge that is gone: {}", ctx.db.member().badge().find(10).is_some()));
 }
 
@@ -56,19 +60,15 @@ pub fn update_rows(ctx: &ReducerContext) {
     let row = ctx.db.member().id().update(member(1, "a@example.org", 10, 5));
     say(ctx, format_args!("another rank: {}", row.rank));
     ctx.db.member().id().update(member(1, "c@example.org", 12, 5));
-    let by_text = |email: &str| ctx.db.member().email().find(email.to_string()).map(|row| row.id);
-    say(
+    saw(
         ctx,
-        format_args!(
-            "by the old text {:?}, by the new {:?}",
-            by_text("a@example.org"),
-            by_text("c@example.org")
-        ),
+        "by the old text and the new",
+        ["a@example.org", "c@example.org"].map(|email| id_by_text(ctx, email)),
     );
     ctx.db.member().id().update(member(1, "c@example.org", 12, 5));
     say(ctx, format_args!("unchanged: {} rows", ctx.db.member().count()));
     ctx.db.member().id().update(member(2, "a@example.org", 10, 0));
-    say(ctx, format_args!("what row 1 gave up, row 2 has: {:?}", by_text("a@example.org")));
+    say(ctx, format_args!("what row 1 gave up, row {} has", id_by_text(ctx, "a@example.org")));
 }
 
 #[spacetimedb::reducer]
@@ -104,7 +104,7 @@ pub fn delete_rows(ctx: &ReducerContext) {
     say(ctx, format_args!("left: {}", ctx.db.member().count()));
     let mut ids: Vec<u32> = ctx.db.member().iter().map(|row| row.id).collect();
     ids.sort_unstable();
-    say(ctx, format_args!("ids: {ids:?}"));
+    saw(ctx, "ids", ids);
     say(ctx, format_args!("cleared: {}", ctx.db.member().clear()));
     say(ctx, format_args!("cleared again: {}", ctx.db.member().clear()));
     say(ctx, format_args!("rows after: {}", ctx.db.member().iter().count()));

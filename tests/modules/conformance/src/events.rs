@@ -26,7 +26,10 @@ pub struct Reminder {
 pub fn shout_out(ctx: &ReducerContext, text: String) {
     ctx.db.shout().insert(Shout { id: 1, text: text.clone() });
     say(ctx, format_args!("{} now", ctx.db.shout().count()));
-    say(ctx, format_args!("found: {:?}", ctx.db.shout().id().find(1).map(|shout| shout.text)));
+    say(
+        ctx,
+        format_args!("found: {}", ctx.db.shout().id().find(1).map_or("none".into(), |shout| shout.text)),
+    );
     let again = ctx.db.shout().try_insert(Shout { id: 1, text: text + "!" });
     say(ctx, format_args!("the same key again: {}", again.is_ok()));
 }

@@ -102,31 +102,30 @@ pub fn number_ranges(ctx: &ReducerContext) {
         ctx.db.by_number().insert(ByNumber { key, tag: tag as u8 });
     }
     macro_rules! range {
-        ($range:expr) => {
-            let found: Vec<i32> = ctx.db.by_number().key().filter($range).map(|row| row.key).collect();
-            saw(ctx, stringify!($range), found);
+        ($what:literal, $range:expr) => {
+            saw(ctx, $what, ctx.db.by_number().key().filter($range).map(|row| row.key));
         };
     }
-    range!(5);
-    range!(&5);
-    range!(6);
-    range!(0..5);
-    range!(0..=5);
-    range!(1..);
-    range!(..0);
-    range!(..=0);
-    range!(i32::MIN..=i32::MAX);
-    range!(-1..1);
-    range!((Bound::Excluded(5), Bound::Unbounded));
-    range!((Bound::Excluded(-7), Bound::Excluded(5)));
-    range!((Bound::Excluded(0), Bound::Included(5)));
-    range!((Bound::<i32>::Unbounded, Bound::<i32>::Unbounded));
-    range!((Bound::Unbounded, Bound::Excluded(-1)));
-    range!(9..1);
+    range!("5", 5);
+    range!("5 again", &5);
+    range!("6", 6);
+    range!("[0, 5)", 0..5);
+    range!("[0, 5]", 0..=5);
+    range!("[1, ∞)", 1..);
+    range!("(-∞, 0)", ..0);
+    range!("(-∞, 0]", ..=0);
+    range!("from the least to the greatest", i32::MIN..=i32::MAX);
+    range!("[-1, 1)", -1..1);
+    range!("(5, ∞)", (Bound::Excluded(5), Bound::Unbounded));
+    range!("(-7, 5)", (Bound::Excluded(-7), Bound::Excluded(5)));
+    range!("(0, 5]", (Bound::Excluded(0), Bound::Included(5)));
+    range!("(-∞, ∞)", (Bound::<i32>::Unbounded, Bound::<i32>::Unbounded));
+    range!("(-∞, -1)", (Bound::Unbounded, Bound::Excluded(-1)));
+    range!("[9, 1)", 9..1);
     say(ctx, format_args!("deleted 5: {}", ctx.db.by_number().key().delete(5)));
     say(ctx, format_args!("deleted 5 again: {}", ctx.db.by_number().key().delete(5)));
     say(ctx, format_args!("deleted below 0: {}", ctx.db.by_number().key().delete(..0)));
-    range!((Bound::<i32>::Unbounded, Bound::<i32>::Unbounded));
+    range!("(-∞, ∞)", (Bound::<i32>::Unbounded, Bound::<i32>::Unbounded));
     say(ctx, format_args!("left: {}", ctx.db.by_number().count()));
 }
 
@@ -137,25 +136,26 @@ pub fn text_ranges(ctx: &ReducerContext) {
         ctx.db.by_text().insert(ByText { key: key.into(), hashed: key.into(), tag: tag as u8 });
     }
     macro_rules! range {
-        ($range:expr) => {
-            let found: Vec<u8> = ctx.db.by_text().key().filter($range).map(|row| row.tag).collect();
-            saw(ctx, stringify!($range), found);
+        ($what:literal, $range:expr) => {
+            saw(ctx, $what, ctx.db.by_text().key().filter($range).map(|row| row.tag));
         };
     }
-    range!("a");
-    range!(&"ab".to_string());
-    range!("a".."b");
-    range!("a"..="b");
-    range!("b"..);
-    range!(.."aa");
-    range!(..="");
-    range!("é"..);
-    for key in ["a", "", "日本", "a\0b", "missing"] {
-        saw(ctx, &format!("hash {key:?}"), ctx.db.by_text().hashed().filter(key).map(|row| row.tag));
+    range!("'a'", "a");
+    range!("'ab'", &"ab".to_string());
+    range!("['a', 'b')", "a".."b");
+    range!("['a', 'b']", "a"..="b");
+    range!("['b', ∞)", "b"..);
+    range!("(-∞, 'aa')", .."aa");
+    range!("(-∞, '']", ..="");
+    range!("['é', ∞)", "é"..);
+    for (what, key) in
+        [("a", "a"), ("nothing", ""), ("日本", "日本"), ("a, null, b", "a\0b"), ("missing", "missing")]
+    {
+        saw(ctx, &format!("hash of {what}"), ctx.db.by_text().hashed().filter(key).map(|row| row.tag));
     }
     say(ctx, format_args!("deleted by hash: {}", ctx.db.by_text().hashed().delete("z")));
     say(ctx, format_args!("deleted by range: {}", ctx.db.by_text().key().delete("a".."b")));
-    range!(""..);
+    range!("['', ∞)", ""..);
 }
 
 #[spacetimedb::reducer]
@@ -170,24 +170,24 @@ pub fn prefix_ranges(ctx: &ReducerContext) {
         }
     }
     macro_rules! range {
-        ($range:expr) => {
-            saw(ctx, stringify!($range), ctx.db.grid().by_xyz().filter($range).map(|row| row.tag));
+        ($what:literal, $range:expr) => {
+            saw(ctx, $what, ctx.db.grid().by_xyz().filter($range).map(|row| row.tag));
         };
     }
-    range!(0);
-    range!((0,));
-    range!(-2..1);
-    range!((1..,));
-    range!((0, 1u8));
-    range!((0, 1u8..));
-    range!((0, ..1u8));
-    range!((7, 0u8..=1u8));
-    range!((7, (Bound::Excluded(0u8), Bound::Unbounded)));
-    range!((7, 255u8, "m"));
-    range!((7, 255u8, ""..="m"));
-    range!((7, 255u8, (Bound::Excluded(""), Bound::Unbounded)));
-    range!((7, 255u8, .."m"));
-    range!((8, 0u8));
+    range!("0", 0);
+    range!("0 again", (0,));
+    range!("[-2, 1)", -2..1);
+    range!("[1, ∞)", (1..,));
+    range!("0 1", (0, 1u8));
+    range!("0 [1, ∞)", (0, 1u8..));
+    range!("0 (-∞, 1)", (0, ..1u8));
+    range!("7 [0, 1]", (7, 0u8..=1u8));
+    range!("7 (0, ∞)", (7, (Bound::Excluded(0u8), Bound::Unbounded)));
+    range!("7 255 'm'", (7, 255u8, "m"));
+    range!("7 255 ['', 'm']", (7, 255u8, ""..="m"));
+    range!("7 255 ('', ∞)", (7, 255u8, (Bound::Excluded(""), Bound::Unbounded)));
+    range!("7 255 (-∞, 'm')", (7, 255u8, .."m"));
+    range!("8 0", (8, 0u8));
     let by_zx = |z: &str, x: i32| -> Vec<u32> {
         let mut tags: Vec<u32> = ctx.db.grid().by_zx().filter((z, x)).map(|row| row.tag).collect();
         tags.sort_unstable();
@@ -197,7 +197,7 @@ pub fn prefix_ranges(ctx: &ReducerContext) {
     saw(ctx, "hash m 8", by_zx("m", 8));
     say(ctx, format_args!("deleted by prefix: {}", ctx.db.grid().by_xyz().delete((0, 1u8))));
     say(ctx, format_args!("deleted by hash: {}", ctx.db.grid().by_zx().delete(("m", 0))));
-    range!(0);
+    range!("0", 0);
 }
 
 #[spacetimedb::reducer]

@@ -1,0 +1,23 @@
+/** The first version of a program that the publish tests replace: the twin of tests/modules/publish-v1. */
+import { Range, schema, t, table } from 'spacetimedb/server';
+
+/** What the versions have in common, and what version 3 breaks. */
+const item = table(
+  { public: true },
+  { id: t.u64().primaryKey().autoInc(), name: t.string().index('btree'), amount: t.u32() },
+);
+
+const db = schema({ item });
+export default db;
+
+export const init = db.init((ctx) => {
+  ctx.db.item.insert({ id: 0n, name: 'from init', amount: 1 });
+});
+
+export const addItem = db.reducer({ name: t.string(), amount: t.u32() }, (ctx, { name, amount }) => {
+  ctx.db.item.insert({ id: 0n, name, amount });
+});
+
+export const items = db.anonymousView({ public: true }, t.array(item.rowType), (ctx) => [
+  ...ctx.db.item.name.filter(new Range({ tag: 'included', value: '' })),
+]);
