@@ -2,17 +2,17 @@
 
 mod calls;
 mod code_cache;
+#[path = "../engine_support/mod.rs"]
+mod engine_support;
 mod garbage;
 mod imports;
 mod loading;
-mod mock;
 mod probe;
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
-use bytes::Bytes;
-use mock::Mock;
-use orrery_host_abi::{Call, ConnectionId, Function, Hash, Identity, Timestamp};
+use engine_support::{LIMIT, call, mock, mock::Mock, reducer};
+use orrery_host_abi::Hash;
 use orrery_runtime::engine::{
     LoadError,
     wasm::{Started, WasmConfig, WasmEngine, WasmInstance, WasmProgram},
@@ -20,8 +20,6 @@ use orrery_runtime::engine::{
 
 /// Memory that an instance may have in these tests: small, so that tests that want more are quick.
 const MEMORY_LIMIT: u64 = 4 << 20;
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 fn engine() -> WasmEngine {
     static ENGINE: LazyLock<WasmEngine> = LazyLock::new(|| {
@@ -41,22 +39,6 @@ fn start(wat: &str) -> (Mock, Result<Started<Mock>, LoadError>) {
 
 fn instance(wat: &str) -> WasmInstance<Mock> {
     start(wat).1.expect("the test's module starts").0
-}
-
-fn call(function: Function, args: impl Into<Bytes>) -> Call {
-    Call {
-        function,
-        caller: Identity(std::array::from_fn(|n| n as u8)),
-        connection: Some(ConnectionId(u128::from_le_bytes(std::array::from_fn(|n| 0x40 + n as u8)))),
-        timestamp: Timestamp(-5),
-        args: args.into(),
-        body: Bytes::new(),
-        time_limit: LIMIT,
-    }
-}
-
-fn reducer() -> Call {
-    call(Function::Reducer(0), Bytes::new())
 }
 
 /// A module with everything that is required, and `body`, which may replace the two functions by naming theirs

@@ -1,5 +1,7 @@
 //! What modules find beside the language itself: `TextEncoder` and `TextDecoder`, and no `Math.random`.
 
+#![expect(clippy::needless_pass_by_value, reason = "so are callbacks called")]
+
 use v8::{FunctionCallbackArguments, PinScope, ReturnValue, Value};
 
 use super::values::{string, uint8_array};

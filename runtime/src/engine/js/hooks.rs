@@ -1,6 +1,6 @@
 //! The functions of a module that the host calls, and what they must answer.
 
-use orrery_host_abi::{Call, Fault, Function, HostCalls, Outcome};
+use orrery_host_abi::{Call, Fault, Function, Outcome};
 use v8::{Global, Local, PinScope, Value};
 
 use super::{
@@ -172,12 +172,7 @@ impl Hooks {
 
 impl Hooks {
     /// Enters the module.
-    pub(super) fn call<'s, H: HostCalls>(
-        &mut self,
-        scope: &mut PinScope<'s, '_>,
-        source: &Source,
-        call: &Call,
-    ) -> Answer {
+    pub(super) fn call<'s>(&mut self, scope: &mut PinScope<'s, '_>, source: &Source, call: &Call) -> Answer {
         match self.enter(scope, source, call) {
             Ok(answer) => match self.outcome(scope, source, call.function, answer) {
                 Ok(outcome) => Answer::Ended(outcome),
@@ -449,8 +444,8 @@ impl Arguments {
         if let Some(data) = buffer.data() {
             // SAFETY: The buffer is longer, and the module is not running.
             unsafe {
-                data.cast::<u8>().copy_from_nonoverlapping(std::ptr::NonNull::from(args).cast(), args.len())
-            };
+                data.cast::<u8>().copy_from_nonoverlapping(std::ptr::NonNull::from(args).cast(), args.len());
+            }
         }
         match &self.view {
             Some((view, len)) if *len == args.len() => Local::new(scope, view),

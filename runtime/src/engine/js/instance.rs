@@ -15,6 +15,9 @@ use super::{
 };
 use crate::engine::{LoadError, SPENT};
 
+/// The step in which what promises have left to do is done.
+const TASKS: &str = "tasks of promises";
+
 /// An instance of a [`JsProgram`]. One call at a time, on the thread that has started it.
 pub struct JsInstance<H: 'static> {
     // Before the isolate that they live in.
@@ -74,12 +77,15 @@ impl<H: HostCalls + 'static> JsInstance<H> {
         (result, is_late): (Result<Result<T, Refused>, GaveUp>, bool),
         time_limit: Duration,
     ) -> Result<T, LoadError> {
+        let was_stopped = self.was_stopped(is_late);
         let (step, broken) = match result {
-            Ok(Ok(value)) if !is_late => return Ok(value),
-            Ok(Err(Refused::Because(error))) => return Err(error),
-            Ok(Err(Refused::Broke(step, broken))) => (step, broken),
-            Ok(Err(Refused::Stopped(step))) => (step, self.why_stopped(is_late, time_limit)),
-            Ok(Ok(_)) => ("start", Broken::timed_out(time_limit)),
+            Ok(Ok(value)) if !was_stopped => return Ok(value),
+            Ok(Err(Refused::Because(error))) if !was_stopped => return Err(error),
+            Ok(Err(Refused::Broke(step, broken))) if !was_stopped => (step, broken),
+            Ok(Err(Refused::Stopped(step) | Refused::Broke(step, _))) => {
+                (step, self.why_stopped(is_late, time_limit))
+            }
+            Ok(_) => (TASKS, self.why_stopped(is_late, time_limit)),
             Err(GaveUp) => ("start", self.give_up(is_late, time_limit)),
         };
         if let Some(session) = self.vm.shared.get().session_anyway() {
@@ -92,13 +98,14 @@ impl<H: HostCalls + 'static> JsInstance<H> {
     fn finish_call(&mut self, (result, is_late): (Result<Answer, GaveUp>, bool), call: &Call) -> Outcome {
         // Of procedures and handlers every failure is the end.
         let is_lane = matches!(call.function, Function::Procedure(_) | Function::HttpHandler(_));
+        let was_stopped = self.was_stopped(is_late);
         let broken = match result {
-            Ok(Answer::Ended(outcome)) if !is_late && !self.is_ending() => {
+            Ok(Answer::Ended(outcome)) if !was_stopped => {
                 let is_done = matches!(outcome, Outcome::Done(_) | Outcome::Responded { .. });
                 self.spent = is_lane && !is_done;
                 return outcome;
             }
-            Ok(Answer::Threw(thrown)) if !is_late && !self.is_ending() => {
+            Ok(Answer::Threw(thrown)) if !was_stopped => {
                 let was_refused = self.vm.limits.was_refused();
                 self.spent = is_lane || was_refused;
                 let text = is_lane.then(|| thrown.text.clone());
@@ -121,9 +128,10 @@ impl<H: HostCalls + 'static> JsInstance<H> {
         Outcome::Broke(broken.fault)
     }
 
-    /// Whether a host call has ended the present call.
-    fn is_ending(&mut self) -> bool {
-        self.vm.shared.get().end.is_some()
+    /// Whether the module's code was ended from outside. If that happens after a function has returned, in what
+    /// it has left to do for promises, nothing else tells.
+    fn was_stopped(&mut self, is_late: bool) -> bool {
+        is_late || self.vm.limits.has_ended_call() || self.vm.shared.get().end.is_some()
     }
 
     /// Why the module's code was ended.
@@ -158,7 +166,7 @@ impl<H: HostCalls + 'static> Instance<H> for JsInstance<H> {
         // Until it is known what became of the call.
         self.spent = true;
         let source = self.vm.program.source().clone();
-        let called = self.vm.run(call.time_limit, |scope| hooks.call::<H>(scope, &source, call));
+        let called = self.vm.run(call.time_limit, |scope| hooks.call(scope, &source, call));
         let outcome = self.finish_call(called, call);
         (self.vm.shared.get().finish(), outcome)
     }

@@ -30,8 +30,10 @@ pub(super) struct Limits {
     memory: usize,
     /// Bytes in array buffers.
     buffers: AtomicUsize,
-    /// The present call was refused memory.
+    /// The present call was refused memory. It may do without.
     refused: AtomicBool,
+    /// The present call was ended for want of memory.
+    ended: AtomicBool,
     isolate: OnceLock<v8::IsolateHandle>,
 }
 
@@ -42,6 +44,7 @@ impl Limits {
             memory,
             buffers: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             isolate: OnceLock::new(),
         })
     }
@@ -55,11 +58,17 @@ impl Limits {
     #[inline]
     pub(super) fn reset(&self) {
         self.refused.store(false, Relaxed);
+        self.ended.store(false, Relaxed);
     }
 
     /// Whether the present call was refused memory.
     pub(super) fn was_refused(&self) -> bool {
         self.refused.load(Relaxed)
+    }
+
+    /// Whether the present call was ended for want of memory.
+    pub(super) fn has_ended_call(&self) -> bool {
+        self.ended.load(Relaxed)
     }
 
     /// Whether the host may hold that many bytes on behalf of the module.
@@ -102,7 +111,7 @@ impl Limits {
     pub(super) fn check_uncounted(&self, isolate: &mut v8::Isolate) {
         let statistics = isolate.get_heap_statistics();
         if statistics.external_memory().max(statistics.malloced_memory()) > self.memory {
-            self.refused.store(true, Relaxed);
+            self.ended.store(true, Relaxed);
             isolate.terminate_execution();
         }
     }
@@ -123,7 +132,7 @@ impl Limits {
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
     // SAFETY: `watch_heap` has passed limits that outlive the isolate.
     let limits = unsafe { &*data.cast::<Limits>() };
-    limits.refused.store(true, Relaxed);
+    limits.ended.store(true, Relaxed);
     if let Some(isolate) = limits.isolate.get() {
         isolate.terminate_execution();
     }

@@ -32,7 +32,7 @@ pub(super) fn throw<H>(
             throw_sealed(scope, &[("__buffer_too_small__", needed.into())]);
         }
         Failure::Host(HostError::Errno(errno)) => {
-            throw_errno(scope, state, dialect, errno, &errno.to_string())
+            throw_errno(scope, state, dialect, errno, &errno.to_string());
         }
         Failure::Host(HostError::Http(text)) => throw_errno(scope, state, dialect, Errno::HttpError, &text),
         Failure::Type(text) => {

@@ -37,6 +37,8 @@ pub(crate) struct Mock {
     pub(crate) rows: (Vec<u8>, bool),
     pub(crate) jwt: Option<Bytes>,
     pub(crate) response: (Bytes, Bytes),
+    /// It panics when it is asked for its identity.
+    pub(crate) panics: bool,
 }
 
 impl Mock {
@@ -169,6 +171,9 @@ impl HostCalls for Mock {
     }
 
     fn identity(&mut self) -> Identity {
+        if self.panics {
+            panic!("the mock was told to panic");
+        }
         self.calls.push("identity".to_owned());
         Identity(std::array::from_fn(|n| 0x80 + n as u8))
     }
