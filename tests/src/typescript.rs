@@ -1,6 +1,11 @@
 //! The modules under `tests/modules-ts`, bundled by `orrery build`.
 
-use std::{collections::HashMap, fs, path::Path, sync::Mutex};
+use std::{
+    collections::HashMap,
+    fs,
+    path::Path,
+    sync::{LazyLock, Mutex},
+};
 
 use crate::{Cli, modules::tests_dir};
 
@@ -15,9 +20,9 @@ pub enum Package {
 
 /// The bundle of a module, by the name of its file or folder. Made once in a process.
 pub fn bundle(module: &str, package: Package) -> Vec<u8> {
-    static BUNDLES: Mutex<Option<HashMap<(String, Package), Vec<u8>>>> = Mutex::new(None);
+    type Bundles = HashMap<(String, Package), Vec<u8>>;
+    static BUNDLES: LazyLock<Mutex<Bundles>> = LazyLock::new(Mutex::default);
     let mut bundles = BUNDLES.lock().expect("no bundle failed");
-    let bundles = bundles.get_or_insert_default();
     bundles.entry((module.to_string(), package)).or_insert_with(|| build(module, package)).clone()
 }
 

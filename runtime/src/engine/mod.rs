@@ -17,6 +17,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// What a caller learns of a call that broke. What exactly went wrong is the module's business and is in its log.
 const BROKE: &str = "the module panicked, trapped or threw; its log says why";
 
+/// What a caller learns of a recursion without end.
+const STACK_OVERFLOW: &str = "the module ran out of stack: some function calls itself too deeply";
+
 /// What a caller learns who calls a broken instance.
 const SPENT: &str = "the module's instance broke in an earlier call and was not replaced";
 

@@ -244,7 +244,7 @@ fn starting_takes_no_more_memory_than_it_may() {
     {
         match start(&text).1 {
             Err(LoadError::Start { fault: Fault::OutOfMemory(limit), .. }) => {
-                assert_eq!(limit, crate::MEMORY_LIMIT)
+                assert_eq!(limit, crate::MEMORY_LIMIT);
             }
             other => panic!("{other:?}"),
         }

@@ -9,10 +9,13 @@ use super::{
     source::Source,
     stack::{self, Frame},
 };
-use crate::engine::BROKE;
+use crate::engine::{BROKE, STACK_OVERFLOW};
 
 /// How much of an exception's text is kept, in UTF-16 units.
 const TEXT_UNITS_MAX: usize = 16 << 10;
+
+/// What V8 throws where a function calls itself too deeply.
+const OUT_OF_STACK: &str = "RangeError: Maximum call stack size exceeded";
 
 /// What the module has thrown.
 #[derive(Debug)]
@@ -106,7 +109,8 @@ pub(super) struct Broken {
 impl Broken {
     /// The module has thrown.
     pub(super) fn threw(thrown: Thrown) -> Self {
-        Self { fault: Fault::Trapped(BROKE.to_owned()), details: thrown.text, frames: thrown.frames }
+        let text = if thrown.text == OUT_OF_STACK { STACK_OVERFLOW } else { BROKE };
+        Self { fault: Fault::Trapped(text.to_owned()), details: thrown.text, frames: thrown.frames }
     }
 
     /// A host call has ended it.

@@ -6,9 +6,7 @@ use orrery_host_abi::{Fault, HostCalls, LogLevel, LogRecord};
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::state::State;
-use crate::engine::BROKE;
-
-const STACK_OVERFLOW: &str = "the module ran out of stack: some function calls itself too deeply";
+use crate::engine::{BROKE, STACK_OVERFLOW};
 
 /// A host call ended the call, for this reason.
 #[derive(Debug, thiserror::Error)]
