@@ -395,7 +395,8 @@ impl Database {
         loaded.map(|(program, _)| program).map_err(PublishError::InvalidProgram)
     }
 
-    async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), CallError> {
+    /// The committed state, and the program that belongs to it.
+    pub(crate) async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), CallError> {
         let (reply, answer) = oneshot::channel();
         self.shared().asides.want_snapshot(reply);
         self.shared().wake();

@@ -108,7 +108,7 @@ fn start(
     (sender, jobs): Queue,
 ) -> Result<Worker, String> {
     let catalog = Arc::new(Catalog::new(&program.module, &writer)?);
-    let running = Arc::new(Running::new(0, program, catalog).map_err(|error| error.to_string())?);
+    let running = Arc::new(Running::new(0, program, catalog)?);
     let (alive, worker_ended) = bounded(0);
     let shared = Arc::new(Shared::new(
         Arc::clone(&launch.host),

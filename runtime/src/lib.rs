@@ -14,12 +14,14 @@ mod pace;
 mod pool;
 mod procedures;
 mod program;
+mod query;
 mod readers;
 mod running;
 mod scheduler;
 mod schema;
 mod session;
 mod shared;
+mod sql;
 pub mod store;
 mod worker;
 
@@ -32,3 +34,5 @@ pub use database::{
 pub use host::{Host, HostConfig};
 pub use log::ModuleLog;
 pub use outbound::Outbound;
+pub use query::Changed;
+pub use sql::{SqlError, SqlResult};

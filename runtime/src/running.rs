@@ -4,12 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use orrery_host_abi::{
-    AlgebraicType, Fault, Function, Identity, Layout, LayoutError, ModuleDef, ProductType, json,
+    AlgebraicType, Fault, Function, Identity, Layout, LayoutError, ModuleDef, ProductType, ViewResultHeader,
+    bsatn::Decode, json,
 };
 
 use crate::{
     database::{Args, CallError},
     program::LoadedProgram,
+    query::Queries,
     schema::Catalog,
 };
 
@@ -20,6 +22,8 @@ pub(crate) struct Running {
     pub(crate) generation: u64,
     pub(crate) program: LoadedProgram,
     pub(crate) catalog: Arc<Catalog>,
+    /// What SQL can be about.
+    pub(crate) queries: Queries,
     reducers: HashMap<Box<str>, Reducer>,
     procedures: HashMap<Box<str>, Arc<Procedure>>,
     views: HashMap<Box<str>, Arc<View>>,
@@ -64,12 +68,31 @@ pub(crate) struct View {
     rows: Layout,
 }
 
+/// What the module answered for a view.
+#[derive(Debug)]
+pub(crate) enum ViewAnswer {
+    /// The rows: BSATN, an array.
+    Rows(Bytes),
+    /// The rows are those of this query.
+    Query(Box<str>),
+}
+
 impl Running {
-    /// Prepares all functions of a program.
+    /// Prepares all functions of a program. The error is for the publisher.
     pub(crate) fn new(
         generation: u64,
         program: LoadedProgram,
         catalog: Arc<Catalog>,
+    ) -> Result<Self, String> {
+        let queries = Queries::new(&catalog)?;
+        Self::with_queries(generation, program, catalog, queries).map_err(|error| error.to_string())
+    }
+
+    fn with_queries(
+        generation: u64,
+        program: LoadedProgram,
+        catalog: Arc<Catalog>,
+        queries: Queries,
     ) -> Result<Self, LayoutError> {
         let module = &program.module;
         let lifecycle = [module.init, module.client_connected, module.client_disconnected];
@@ -109,7 +132,7 @@ impl Running {
             };
             views.insert(def.name.clone(), Arc::new(view));
         }
-        Ok(Self { generation, catalog, reducers, procedures, views, program })
+        Ok(Self { generation, catalog, queries, reducers, procedures, views, program })
     }
 
     /// The definition.
@@ -199,23 +222,20 @@ impl View {
         self.is_per_caller().then_some(caller)
     }
 
-    /// The rows (a BSATN array) in what the module answered: a `ViewResultHeader` and data.
-    pub(crate) fn rows(&self, answer: Vec<u8>) -> Result<Bytes, CallError> {
+    /// What the module answered: a `ViewResultHeader` and data.
+    pub(crate) fn answer(&self, answer: Vec<u8>) -> Result<ViewAnswer, CallError> {
         let broke = |what: String| Err(CallError::Broke(Fault::Protocol(what)));
         let mut answer = Bytes::from(answer);
-        match answer.first() {
-            Some(0) => {
+        match ViewResultHeader::from_bsatn(&answer) {
+            Ok(ViewResultHeader::RowData) => {
                 let rows = answer.split_off(1);
                 match self.rows.validate(&rows) {
-                    Ok(len) => Ok(rows.slice(..len)),
+                    Ok(len) => Ok(ViewAnswer::Rows(rows.slice(..len))),
                     Err(error) => broke(format!("the view's rows are not valid: {error}")),
                 }
             }
-            Some(1) => Err(CallError::Unsupported(
-                "the view answers with a query, and this server cannot run queries; return the rows instead"
-                    .into(),
-            )),
-            _ => broke("the view's answer begins with neither rows nor a query".into()),
+            Ok(ViewResultHeader::RawSql(query)) => Ok(ViewAnswer::Query(query)),
+            Err(error) => broke(format!("the view's answer begins with neither rows nor a query: {error}")),
         }
     }
 }

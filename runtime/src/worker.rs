@@ -6,6 +6,7 @@
 
 mod connections;
 mod schedule;
+mod sql;
 mod transactions;
 
 use std::{
@@ -29,6 +30,7 @@ use crate::{
     schema::{self, Catalog, SchemaError, write_module_row},
     session::{ImmediateCall, Session},
     shared::Shared,
+    sql::{SqlAnswer, SqlCall},
     store::{Table, TxOffset, Writer},
 };
 
@@ -75,6 +77,8 @@ pub(crate) enum Job {
     Call(ReducerCall, CallReply),
     /// A reducer call that is its own connection.
     CallOnce(ReducerCall, CallReply),
+    /// Statements of SQL that change data.
+    Sql(Box<SqlCall>, oneshot::Sender<SqlAnswer>),
     /// A client connects.
     Connect(Caller, oneshot::Sender<Result<(), CallError>>),
     /// A procedure opens a transaction.
@@ -230,6 +234,7 @@ impl Worker {
                 let result = self.call_once(call);
                 self.replies.push((reply, result));
             }
+            Job::Sql(call, reply) => self.sql(&call, reply),
             Job::Connect(caller, reply) => {
                 let result = self.connect(&caller);
                 self.hold(move |durable| {
@@ -457,8 +462,7 @@ impl Worker {
             .and_then(|()| {
                 let catalog = Catalog::new(&program.module, writer);
                 let catalog = Arc::new(catalog.map_err(PublishError::InvalidProgram)?);
-                Running::new(generation, program, catalog)
-                    .map_err(|error| PublishError::InvalidProgram(error.to_string()))
+                Running::new(generation, program, catalog).map_err(PublishError::InvalidProgram)
             })
             .inspect_err(|_| self.writer_mut().rollback())?;
         session.set_catalog(Arc::clone(&running.catalog));

@@ -1,5 +1,7 @@
 //! Brings the store to a module's schema: tables and indexes, and the rows of the system tables about them.
 
+use std::sync::Arc;
+
 use orrery_host_abi::{
     AlgebraicType, ColId, Element, Hash, IndexId, ModuleDef, ProductType, SequenceId, TableId,
     bsatn::Encode,
@@ -7,11 +9,13 @@ use orrery_host_abi::{
 };
 
 use super::{
+    catalog::Catalog,
     plan::{Step, plan},
     system::{FIRST_USER_ID, SYSTEM_TABLES, table},
 };
 use crate::{
     database::{DatabaseKey, Program, ProgramKind},
+    query::Queries,
     store::{self, IndexKind, IndexSpec, SequenceSpec, TableKind, TableSpec, WriteError, Writer},
 };
 
@@ -103,7 +107,7 @@ pub(crate) fn initialise(
     key: DatabaseKey,
     hash: Hash,
     program: &Program,
-    module: &ModuleDef,
+    module: &Arc<ModuleDef>,
 ) -> Result<(), SchemaError> {
     create_system_tables(writer)?;
     write_module_row(writer, key, hash, program)?;
@@ -177,7 +181,7 @@ pub(crate) fn write_module_row(
 }
 
 /// Carries out the steps of a plan, within the open transaction.
-pub(crate) fn apply(writer: &mut Writer, module: &ModuleDef, steps: &[Step]) -> Result<(), SchemaError> {
+pub(crate) fn apply(writer: &mut Writer, module: &Arc<ModuleDef>, steps: &[Step]) -> Result<(), SchemaError> {
     let mut ids = Ids::after_existing(writer);
     for step in steps {
         match step {
@@ -198,9 +202,13 @@ pub(crate) fn apply(writer: &mut Writer, module: &ModuleDef, steps: &[Step]) -> 
         }
     }
     writer.clear(table::ROW_LEVEL_SECURITY)?;
-    for sql in &module.row_level_security {
-        // Which table a rule filters is known once SQL is understood; 0 until then.
-        Row::default().with(&0_u32).with(sql).insert(writer, table::ROW_LEVEL_SECURITY)?;
+    if module.row_level_security.is_empty() {
+        return Ok(());
+    }
+    let catalog = Catalog::new(module, writer).map_err(SchemaError)?;
+    let queries = Queries::new(&catalog).map_err(SchemaError)?;
+    for (filtered, sql) in queries.rules().tables().iter().zip(&module.row_level_security) {
+        Row::default().with(&filtered.0).with(sql).insert(writer, table::ROW_LEVEL_SECURITY)?;
     }
     Ok(())
 }

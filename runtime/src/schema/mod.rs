@@ -8,4 +8,4 @@ mod system;
 pub(crate) use apply::{SchemaError, apply, initialise, write_module_row};
 pub(crate) use catalog::{Catalog, ModuleRow, ScheduledTable};
 pub(crate) use plan::plan;
-pub(crate) use system::{FIRST_USER_ID, index as system_index, table as system_table};
+pub(crate) use system::{FIRST_USER_ID, SYSTEM_TABLES, index as system_index, table as system_table};

@@ -21,6 +21,7 @@ pub(crate) mod table {
     pub(crate) const CONSTRAINT: TableId = TableId(5);
     pub(crate) const MODULE: TableId = TableId(6);
     pub(crate) const CLIENT: TableId = TableId(7);
+    pub(crate) const VAR: TableId = TableId(8);
     pub(crate) const SCHEDULED: TableId = TableId(9);
     pub(crate) const ROW_LEVEL_SECURITY: TableId = TableId(10);
     pub(crate) const CONNECTION_CREDENTIALS: TableId = TableId(11);

@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use super::{error::KeyError, tree::Edge};
 
 /// Encoded bytes. Short ones lie on the stack.
-pub(super) type KeyBytes = SmallVec<[u8; 32]>;
+pub(crate) type KeyBytes = SmallVec<[u8; 32]>;
 
 /// How the keys of an index are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -384,6 +384,12 @@ fn encoded_len(ty: &AlgebraicType) -> Option<usize> {
         }
         AlgebraicType::String | AlgebraicType::Array(_) | AlgebraicType::Ref(_) => return None,
     })
+}
+
+/// Appends the encoding of a value of that type, given as valid BSATN: equal values have equal encodings, the order of
+/// values is that of their encodings' bytes, and no encoding is the beginning of another.
+pub(crate) fn encode_key(ty: &AlgebraicType, mut bsatn: &[u8], out: &mut KeyBytes) {
+    encode(ty, &mut bsatn, out);
 }
 
 /// Takes a value of that type off the start of valid BSATN and appends its encoding.

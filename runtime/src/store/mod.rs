@@ -54,6 +54,7 @@ pub use heap::{Chunk, Chunks, Rows};
 pub use index::{IndexRef, Matches};
 pub use journal::Durability;
 pub use key::RangeArgs;
+pub(crate) use key::{KeyBytes, encode_key};
 pub use kv::{Kv, KvBatch, KvEntry, KvError};
 pub use options::StoreOptions;
 pub use page::RowPtr;

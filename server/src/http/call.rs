@@ -17,7 +17,8 @@ use super::{
 };
 use crate::control::Target;
 
-const EXECUTION_DURATION: HeaderName = HeaderName::from_static("spacetime-execution-duration-micros");
+pub(super) const EXECUTION_DURATION: HeaderName =
+    HeaderName::from_static("spacetime-execution-duration-micros");
 /// Nothing is billed here, but clients may look for the header.
 const ENERGY_USED: HeaderName = HeaderName::from_static("spacetime-energy-used");
 

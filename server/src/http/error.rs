@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use orrery_runtime::{CallError, PublishError, Stopped};
+use orrery_runtime::{CallError, PublishError, SqlError, Stopped};
 use serde_json::{Value, json};
 
 use crate::{
@@ -114,6 +114,15 @@ impl From<CallError> for Refusal {
             CallError::Stopped(stopped) => return stopped.into(),
         };
         Self::text(status, error.to_string())
+    }
+}
+
+impl From<SqlError> for Refusal {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Invalid(text) => Self::bad_request(text),
+            SqlError::Call(error) => error.into(),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod router;
 mod rows;
 mod schema;
 mod serve;
+mod sql;
 mod view;
 
 use std::{sync::Arc, time::Instant};

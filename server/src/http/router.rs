@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    App, call, caller, database, health, identity, logs, metrics, names, publish, route, schema, view,
+    App, call, caller, database, health, identity, logs, metrics, names, publish, route, schema, sql, view,
 };
 
 /// The content type of all JSON. SpacetimeDB's command line compares it as a whole, so it has no parameters.
@@ -27,6 +27,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/database/{db}/names", get(names::list).post(names::add).put(names::replace))
         .route("/v1/database/{db}/identity", get(database::identity))
         .route("/v1/database/{db}/call/{function}", post(call::call))
+        .route("/v1/database/{db}/sql", post(sql::sql))
         .route("/v1/database/{db}/schema", get(schema::schema))
         .route("/v1/database/{db}/logs", get(logs::logs))
         .layer(middleware::from_fn_with_state(app.clone(), caller::identify));
