@@ -155,3 +155,6 @@ impl Queries {
         &self.rules
     }
 }
+
+#[cfg(test)]
+mod tests;

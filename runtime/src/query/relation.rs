@@ -119,8 +119,17 @@ fn column_parts(column: &ColumnDef, is_generated: bool) -> ColumnParts<'_> {
     (&column.name, alias, column.ty.clone(), is_generated)
 }
 
+#[cfg(test)]
+impl Relations {
+    /// These relations, without aliases.
+    pub(super) fn of(relations: impl Iterator<Item = Arc<Relation>>) -> Self {
+        Self { by_name: relations.map(|relation| (relation.name.clone(), relation)).collect() }
+    }
+}
+
 impl Relation {
-    fn new<'c>(
+    /// A relation with these columns.
+    pub(super) fn new<'c>(
         name: &str,
         source: Source,
         columns: impl Iterator<Item = ColumnParts<'c>>,

@@ -12,13 +12,23 @@ use crate::query::{
 
 /// Reads a condition. Chains of `AND` and `OR` do not recur, so that only parentheses and `NOT` nest.
 pub(super) fn condition(expr: Expr) -> Result<Condition> {
-    let place = at(expr.span());
-    match expr {
-        Expr::Nested(inner) => condition(*inner),
-        Expr::BinaryOp { op: BinaryOperator::And, .. } => {
-            chain(expr, &BinaryOperator::And).map(Condition::And)
+    match unwrapped(expr) {
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => Ok(not(condition(*expr)?)),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            chain(*left, &BinaryOperator::And, *right).map(Condition::And)
         }
-        Expr::BinaryOp { op: BinaryOperator::Or, .. } => chain(expr, &BinaryOperator::Or).map(Condition::Or),
+        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
+            chain(*left, &BinaryOperator::Or, *right).map(Condition::Or)
+        }
+        other => term(other),
+    }
+}
+
+/// Reads a condition in which there are no others. (Apart from those, so that they take little of the stack.)
+#[inline(never)]
+fn term(expr: Expr) -> Result<Condition> {
+    let place = start(&expr);
+    match expr {
         Expr::BinaryOp { left, op, right } => {
             let comparison = match op {
                 BinaryOperator::Eq => Comparison::Equal,
@@ -34,7 +44,6 @@ pub(super) fn condition(expr: Expr) -> Result<Condition> {
             };
             Ok(Condition::Compare(operand(*left)?, comparison, operand(*right)?, place))
         }
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => Ok(not(condition(*expr)?)),
         Expr::In { expr, target: InTarget::List(values), negated, global: false } => {
             let values = values.into_iter().map(operand).collect::<Result<_>>()?;
             Ok(negate(Condition::In(column(*expr, "IN takes a column on its left")?, values), negated))
@@ -69,9 +78,9 @@ pub(super) fn condition(expr: Expr) -> Result<Condition> {
 }
 
 /// The links of a chain, in order.
-fn chain(expr: Expr, operator: &BinaryOperator) -> Result<Vec<Condition>> {
-    let mut links = Vec::new();
-    let mut rest = expr;
+fn chain(first: Expr, operator: &BinaryOperator, last: Expr) -> Result<Vec<Condition>> {
+    let mut links = vec![condition(last)?];
+    let mut rest = first;
     loop {
         match rest {
             Expr::BinaryOp { left, op, right } if op == *operator => {
@@ -108,7 +117,7 @@ fn escape_char_of(expr: Expr, place: At) -> Result<Option<char>> {
 
 fn operand(expr: Expr) -> Result<Operand> {
     let expr = unwrapped(expr);
-    let place = at(expr.span());
+    let place = start(&expr);
     match expr {
         Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => match &*name {
             ":sender" => Ok(Operand::Sender(place)),
@@ -122,7 +131,7 @@ fn operand(expr: Expr) -> Result<Operand> {
 /// Reads a column; `otherwise` says what is wrong with anything else.
 pub(super) fn column(expr: Expr, otherwise: &str) -> Result<ColumnName> {
     let expr = unwrapped(expr);
-    let place = at(expr.span());
+    let place = start(&expr);
     match expr {
         Expr::Identifier(name) => Ok(ColumnName { table: None, column: ident(name) }),
         Expr::CompoundIdentifier(parts) => qualified(parts, place),
@@ -143,7 +152,7 @@ fn qualified(mut parts: Vec<Ident>, place: At) -> Result<ColumnName> {
 /// Reads a value.
 pub(super) fn literal(expr: Expr) -> Result<Literal> {
     let expr = unwrapped(expr);
-    let place = at(expr.span());
+    let place = start(&expr);
     let refused = || QueryError::at(place, "only a value can stand here");
     let form = match expr {
         Expr::Value(value) => form(value.value).ok_or_else(refused)?,
@@ -167,12 +176,50 @@ pub(super) fn literal(expr: Expr) -> Result<Literal> {
 fn form(value: Value) -> Option<LiteralForm> {
     Some(match value {
         Value::Boolean(value) => LiteralForm::Bool(value),
-        Value::Number(digits, _) => LiteralForm::Number(digits.into()),
+        Value::Number(digits, _) => match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+            Some(digits) => LiteralForm::Hex(digits.into()),
+            None => LiteralForm::Number(digits.into()),
+        },
         Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => LiteralForm::Text(text.into()),
         Value::HexStringLiteral(digits) => LiteralForm::Hex(digits.into()),
         Value::Null => LiteralForm::Null,
         _ => return None,
     })
+}
+
+/// Where an expression begins. Chains of operators, which nest as deep as a text is long, do not recur.
+pub(super) fn start(expr: &Expr) -> At {
+    let mut first = expr;
+    loop {
+        first = match first {
+            Expr::BinaryOp { left, .. } | Expr::AnyOp { left, .. } | Expr::AllOp { left, .. } => left,
+            Expr::IsDistinctFrom(left, _) | Expr::IsNotDistinctFrom(left, _) => left,
+            Expr::In { expr, .. }
+            | Expr::Between { expr, .. }
+            | Expr::Like { expr, .. }
+            | Expr::ILike { expr, .. }
+            | Expr::SimilarTo { expr, .. }
+            | Expr::RLike { expr, .. }
+            | Expr::IsJson { expr, .. }
+            | Expr::IsNormalized { expr, .. }
+            | Expr::Cast { expr, .. }
+            | Expr::Collate { expr, .. } => expr,
+            Expr::Nested(expr)
+            | Expr::IsFalse(expr)
+            | Expr::IsNotFalse(expr)
+            | Expr::IsTrue(expr)
+            | Expr::IsNotTrue(expr)
+            | Expr::IsNull(expr)
+            | Expr::IsNotNull(expr)
+            | Expr::IsUnknown(expr)
+            | Expr::IsNotUnknown(expr)
+            | Expr::OuterJoin(expr) => expr,
+            Expr::CompoundFieldAccess { root, .. } => root,
+            Expr::JsonAccess { value, .. } => value,
+            Expr::AtTimeZone { timestamp, .. } => timestamp,
+            other => return at(other.span()),
+        };
+    }
 }
 
 /// What is inside of parentheses.

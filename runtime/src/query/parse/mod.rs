@@ -11,6 +11,7 @@ mod statement;
 use sqlparser::{
     ast,
     dialect::PostgreSqlDialect,
+    keywords::Keyword,
     parser::{Parser, ParserError},
     tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError},
 };
@@ -22,15 +23,19 @@ use super::{
 
 /// Bytes of a text.
 const TEXT_LEN_MAX: usize = 50_000;
-/// Parentheses in parentheses, and other recursion of the parser.
-const NESTING_MAX: usize = 120;
+/// Parentheses in parentheses.
+const NESTING_MAX: usize = 64;
+/// Recursion of the parser, which other things need as well.
+const RECURSION_MAX: usize = NESTING_MAX + 20;
 /// Words and operators of a text: what a chain that nests without parentheses is made of. Lists of values do not
 /// count.
 const WORDS_MAX: usize = 8_000;
-/// How much of a stack one word or operator may need at most, if they all nest.
+/// How much of a stack one word or operator may need at most, if they all nest, in bytes.
 const STACK_PER_WORD: usize = 2 * 1024;
-/// How much of a stack is needed in any case. (The parser asks for more itself where it recurs.)
-const STACK_BASE: usize = 192 * 1024;
+/// How much of a stack each level of nesting may need, in bytes. (The parser asks for more itself where it recurs.)
+const STACK_PER_LEVEL: usize = 16 * 1024;
+/// How much of a stack is needed in any case.
+const STACK_BASE: usize = 128 * 1024;
 /// A message of the parser may quote all of the text.
 const MESSAGE_LEN_MAX: usize = 300;
 
@@ -47,12 +52,12 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Statement>> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
         .tokenize_with_location()
         .map_err(|TokenizerError { message, location }| not_sql(&message, position(location)))?;
-    let words = check_nesting(&tokens)?;
+    let (words, levels) = check_nesting(&tokens)?;
     // A tree as deep as the text has words is built without recursion, but not taken apart.
-    let stack = STACK_BASE + words * STACK_PER_WORD;
+    let stack = STACK_BASE + levels * STACK_PER_LEVEL + words * STACK_PER_WORD;
     stacker::maybe_grow(stack, stack, || {
         let statements = Parser::new(&PostgreSqlDialect {})
-            .with_recursion_limit(2 * NESTING_MAX)
+            .with_recursion_limit(RECURSION_MAX)
             .with_tokens_with_locations(tokens)
             .parse_statements()
             .map_err(parser_error)?;
@@ -72,14 +77,15 @@ pub(crate) fn parse_one(text: &str) -> Result<Statement> {
     }
 }
 
-/// Refuses what nests too deep; how many words and operators there are.
-fn check_nesting(tokens: &[TokenWithSpan]) -> Result<usize> {
-    let (mut depth, mut words) = (0_usize, 0_usize);
+/// Refuses what nests too deep; how many words and operators there are, and how deep conditions may nest.
+fn check_nesting(tokens: &[TokenWithSpan]) -> Result<(usize, usize)> {
+    let (mut depth, mut deepest, mut nots, mut words) = (0_usize, 0_usize, 0_usize, 0_usize);
     for TokenWithSpan { token, span } in tokens {
         match token {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 depth += 1;
                 words += 1;
+                deepest = deepest.max(depth);
                 if depth > NESTING_MAX {
                     let message = format!("the query nests too deep: {NESTING_MAX} levels are allowed");
                     return Err(QueryError::at(position(span.start), message));
@@ -96,6 +102,10 @@ fn check_nesting(tokens: &[TokenWithSpan]) -> Result<usize> {
             | Token::SemiColon
             | Token::EOF => {}
             Token::Word(word) if is_value(&word.value) => {}
+            Token::Word(word) if word.keyword == Keyword::NOT => {
+                words += 1;
+                nots += 1;
+            }
             _ => words += 1,
         }
     }
@@ -104,7 +114,7 @@ fn check_nesting(tokens: &[TokenWithSpan]) -> Result<usize> {
             "the query is too long: it has {words} words and operators besides values, and {WORDS_MAX} are allowed"
         )));
     }
-    Ok(words)
+    Ok((words, (deepest + nots).min(RECURSION_MAX)))
 }
 
 fn is_value(word: &str) -> bool {

@@ -7,7 +7,7 @@ use sqlparser::ast::{
 
 use super::{
     Result, at,
-    condition::{column, condition, literal},
+    condition::{column, condition, literal, start},
     ident, object_name, refuse,
     statement::table_name,
 };
@@ -85,7 +85,6 @@ fn select_body(select: ast::Select) -> Result<Select> {
         sort_by => "SORT BY", having => "HAVING", named_window => "WINDOW", qualify => "QUALIFY",
         value_table_mode => "AS STRUCT",
     }
-    let items = projection.into_iter().map(item).collect::<Result<Vec<_>>>()?;
     let (mut tables, mut conditions) = (Vec::new(), Vec::new());
     let mut from = from.into_iter();
     let Some(first) = from.next() else {
@@ -97,6 +96,7 @@ fn select_body(select: ast::Select) -> Result<Select> {
             "tables are joined with JOIN ... ON, not with a comma",
         ));
     }
+    let items = projection.into_iter().map(item).collect::<Result<Vec<_>>>()?;
     tables.push(table(first.relation)?);
     for join in first.joins {
         tables.push(table(join.relation)?);
@@ -158,14 +158,14 @@ fn item(item: SelectItem) -> Result<Item> {
             Item::All(Some(table), place)
         }
         SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(expr), _) => {
-            return Err(QueryError::unsupported(at(expr.span()), "`.*` after anything but a table"));
+            return Err(QueryError::unsupported(start(&expr), "`.*` after anything but a table"));
         }
         SelectItem::UnnamedExpr(expr) => Item::Value { value: item_value(expr)?, alias: None },
         SelectItem::ExprWithAlias { expr, alias } => {
             Item::Value { value: item_value(expr)?, alias: Some(ident(alias)) }
         }
         SelectItem::ExprWithAliases { expr, .. } => {
-            return Err(QueryError::unsupported(at(expr.span()), "more than one alias"));
+            return Err(QueryError::unsupported(start(&expr), "more than one alias"));
         }
     })
 }

@@ -3,8 +3,8 @@
 use sqlparser::ast::{self, FromTable, SetExpr, TableFactor, TableObject, TableWithJoins};
 
 use super::{
-    Result, at,
-    condition::{condition, literal},
+    Result,
+    condition::{condition, literal, start},
     ident, joined, object_name, refuse,
     select::select,
 };
@@ -198,7 +198,7 @@ fn set_variable(set: ast::Set) -> Result<Statement> {
 
 /// A value that is stored.
 fn value(expr: ast::Expr) -> Result<Literal> {
-    let place = at(ast::Spanned::span(&expr));
+    let place = start(&expr);
     literal(expr).map_err(|_| QueryError::at(place, "only values can be stored, not expressions"))
 }
 
