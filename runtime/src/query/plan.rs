@@ -19,7 +19,7 @@ use crate::store::{IndexKind, IndexRef, Table};
 const FIRSTS_MAX: usize = 8;
 
 /// What it costs to look at a row that is found through an index, in rows that lie side by side.
-const LOOKUP_COST: f64 = 4.0;
+const LOOKUP_COST: f64 = 2.0;
 
 /// How a query is run.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, JoinConstraint, JoinOperator,
     LimitClause, OrderByKind, OrderBySort, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned,
+    TableFactor, TableWithJoins,
 };
 
 use super::{
@@ -97,11 +98,7 @@ fn select_body(select: ast::Select) -> Result<Select> {
         ));
     }
     let items = projection.into_iter().map(item).collect::<Result<Vec<_>>>()?;
-    tables.push(table(first.relation)?);
-    for join in first.joins {
-        tables.push(table(join.relation)?);
-        conditions.extend(join_condition(join.join_operator)?);
-    }
+    add_tables(first, &mut tables, &mut conditions)?;
     match selection.map(condition).transpose()? {
         Some(Condition::And(all)) => conditions.extend(all),
         Some(other) => conditions.push(other),
@@ -117,7 +114,32 @@ fn select_body(select: ast::Select) -> Result<Select> {
     Ok(Select { items, tables, conditions, group_by, order_by: Vec::new(), limit: None, offset: None })
 }
 
-fn table(factor: ast::TableFactor) -> Result<TableName> {
+/// Adds tables that are joined, and the conditions of that. All joins are inner ones, so it does not matter how they
+/// nest.
+fn add_tables(
+    joined: TableWithJoins,
+    tables: &mut Vec<TableName>,
+    conditions: &mut Vec<Condition>,
+) -> Result<()> {
+    let mut add = |factor, conditions: &mut Vec<Condition>| match factor {
+        // Without ON between them, `a JOIN b JOIN c` is read as `a JOIN (b JOIN c)`.
+        TableFactor::NestedJoin { table_with_joins, alias: None } => {
+            add_tables(*table_with_joins, tables, conditions)
+        }
+        other => {
+            tables.push(table(other)?);
+            Ok(())
+        }
+    };
+    add(joined.relation, conditions)?;
+    for join in joined.joins {
+        add(join.relation, conditions)?;
+        conditions.extend(join_condition(join.join_operator)?);
+    }
+    Ok(())
+}
+
+fn table(factor: TableFactor) -> Result<TableName> {
     let (name, alias) = table_name(factor)?;
     Ok(TableName { alias: alias.unwrap_or_else(|| name.clone()), name })
 }

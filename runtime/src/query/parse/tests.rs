@@ -36,6 +36,7 @@ fn what_the_peer_understands() {
         "select a, b as c from t where 1 < a",
         "select t.a, s.b from t join s on t.a = s.a inner join u on u.x = s.y where t.c >= -1.5e3",
         "select t.* from t join s where t.a = s.a",
+        "select t.* from t join s join u join v where t.a = s.a",
         "select count(*) as n from t where owner = :sender limit 5",
         "select a.b.c from a.b",
         r#"SELECT "t"."a" FROM "t" WHERE ("t"."a" = TRUE) AND (TRUE = TRUE)"#,
