@@ -15,6 +15,7 @@ pub mod project;
 pub mod random;
 pub mod script;
 mod server;
+pub mod terminal;
 pub mod typescript;
 pub mod web;
 

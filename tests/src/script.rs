@@ -9,6 +9,7 @@
 //! | `call REDUCER [ARGUMENTS]` | calls with JSON arguments, none if left out; status and message |
 //! | `status REDUCER [ARGUMENTS]` | as `call`, without the message, where that is the language's own |
 //! | `view VIEW` | status, then a row a line or the message |
+//! | `sql TEXT` | status, then for each statement its rows, a row a line, or how many were changed; or the message |
 //! | `notes` | the rows of the view `notes`, as lines, and then none of them are left |
 //! | `logs` | level and message of what the module has logged since the last `logs` |
 //!
@@ -85,6 +86,22 @@ impl Run<'_> {
                 let answer = self.client().send(view.header("accept", "application/x-ndjson"));
                 self.show_status(&answer);
                 self.show_text(&answer);
+            }
+            "sql" => {
+                let url = format!("/v1/database/{}/sql", self.database);
+                let answer = self.client().post(&url, rest);
+                self.show_status(&answer);
+                if answer.status != 200 {
+                    return self.show_text(&answer);
+                }
+                for result in answer.json().as_array().expect("SQL answers an array") {
+                    if result["schema"]["elements"] == Value::Array(Vec::new()) {
+                        self.show(&result["stats"].to_string());
+                    }
+                    for row in result["rows"].as_array().expect("a result has rows") {
+                        self.show(&row.to_string());
+                    }
+                }
             }
             "notes" => {
                 for row in self.client().rows(self.database, "notes") {

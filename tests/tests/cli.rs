@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
 };
 
-use orrery_tests::{Cli, Database, Server, modules};
+use orrery_tests::{Cli, Database, Server, modules, terminal::Terminal};
 use serde_json::{Value, json};
 
 /// A user who talks to the shared server.
@@ -39,7 +39,7 @@ fn help_says_where_to_begin() {
     let cli = Cli::new();
     let help = cli.run(&["--help"]).ok();
     for command in
-        ["start", "init", "build", "publish", "call", "view", "describe", "logs", "list", "delete", "login"]
+        ["start", "init", "build", "publish", "call", "view", "sql", "describe", "logs", "list", "delete", "login"]
     {
         assert!(help.contains(command), "{command} is missing:\n{help}");
         let help = cli.run(&[command, "--help"]).ok();
@@ -76,6 +76,92 @@ fn publish_call_view_and_delete() {
     user.run(&["delete", &name, "--yes"]).ok();
     let gone = user.run(&["view", &name, "items"]).failed();
     assert!(gone.contains(&name) || gone.contains("No such database"), "{gone}");
+}
+
+#[test]
+fn sql_asks_and_changes() {
+    let user = User::new();
+    let name = user.publish("sql");
+    user.run(&["call", &name, "fill", "2"]).ok();
+    let query = "SELECT id, name, tag, kind FROM account ORDER BY id";
+    assert_eq!(
+        user.run(&["sql", &name, query]).ok(),
+        "id  name       tag    kind\n 1  account 0  tag 0  private\n 2  account 1         business\n(2 rows)\n"
+    );
+    let change = "INSERT INTO account (name, balance, kind) VALUES ('Ada', 1, 'private'); DELETE FROM account WHERE id = 1";
+    assert_eq!(user.run(&["sql", &name, change]).ok(), "1 row inserted\n\n1 row deleted\n");
+    assert_eq!(user.run(&["sql", &name, "SELECT * FROM account WHERE false", "--json"]).ok(), "[]\n");
+    let json = user
+        .run(&["sql", &name, "--json", "SELECT id, name FROM account; DELETE FROM vault", "--unconfirmed"])
+        .ok();
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!([{ "id": 2, "name": "account 1" }, { "id": 3, "name": "Ada" }]));
+    assert_eq!(lines[1], json!({ "rows_inserted": 0, "rows_deleted": 0, "rows_updated": 0 }));
+
+    let error = user.run(&["sql", &name, "SELECT * FROM acount"]).failed();
+    assert!(
+        error.contains("`acount`")
+            && error.contains("line 1, column 15")
+            && error.contains("orrery describe"),
+        "{error}"
+    );
+    let error = user.run(&["sql", &name, "--anonymous", "DELETE FROM account"]).failed();
+    assert!(error.contains("only the owner"), "{error}");
+}
+
+#[test]
+fn sql_comes_from_a_file_too() {
+    let user = User::new();
+    let name = user.publish("sql");
+    let server = Server::shared().url();
+    fs::write(
+        user.cli.home().join("changes.sql"),
+        "INSERT INTO vault VALUES (1, 'a');\nSELECT code FROM vault;\n",
+    )
+    .unwrap();
+    let mut command = user.cli.command(&["sql", &name, "--server", &server]);
+    let output =
+        command.stdin(fs::File::open(user.cli.home().join("changes.sql")).unwrap()).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1 row inserted\n\ncode\na\n(1 row)\n");
+    assert!(output.status.success());
+}
+
+#[test]
+fn sql_converses() {
+    let user = User::new();
+    let name = user.publish("sql");
+    user.run(&["call", &name, "fill", "3"]).ok();
+    let server = Server::shared().url();
+    let start = || Terminal::run(user.cli.command(&["sql", &name, "--server", &server]));
+    let prompt = format!("{name}> ");
+    let mut terminal = start();
+    assert!(terminal.wait_for(&prompt).contains("semicolon"));
+    // A statement of two lines, which a mistake before it does not disturb.
+    terminal.write("select * from nowhere;\r");
+    terminal.wait_for("there is no table or view `nowhere`");
+    terminal.wait_for(&prompt);
+    terminal.write("select name from account\r");
+    terminal.write("where id = 2;\r");
+    terminal.wait_for("account 1");
+    terminal.wait_for("(1 row)");
+    terminal.wait_for(&prompt);
+    terminal.write("help\r");
+    terminal.wait_for("Ctrl-D");
+    terminal.wait_for(&prompt);
+    // Ctrl-D
+    terminal.write("\u{4}");
+    assert!(terminal.end());
+
+    // What was asked is there again the next time, one key up.
+    let mut terminal = start();
+    terminal.wait_for(&prompt);
+    terminal.write("\u{1b}[A\u{1b}[A");
+    terminal.wait_for("where id = 2;");
+    terminal.write("\r");
+    terminal.wait_for("(1 row)");
+    terminal.wait_for(&prompt);
+    terminal.write("exit\r");
+    assert!(terminal.end());
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod list;
 mod login;
 mod logs;
 mod publish;
+mod sql;
 mod start;
 mod style;
 mod table;
@@ -51,6 +52,7 @@ enum Command {
     Publish(publish::Publish),
     Call(call::Call),
     View(view::View),
+    Sql(sql::Sql),
     Describe(describe::Describe),
     Logs(logs::Logs),
     List(list::List),
@@ -69,6 +71,7 @@ impl Cli {
             Command::Publish(command) => command.run(),
             Command::Call(command) => command.run(),
             Command::View(command) => command.run(),
+            Command::Sql(command) => command.run(),
             Command::Describe(command) => command.run(),
             Command::Logs(command) => command.run(),
             Command::List(command) => command.run(),

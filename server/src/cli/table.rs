@@ -57,6 +57,11 @@ impl Table {
     pub(super) fn new(rows: Vec<Row>) -> Self {
         let head =
             rows.first().map(|row| row.0.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+        Self::with_head(head, rows)
+    }
+
+    /// The rows must have these members.
+    pub(super) fn with_head(head: Vec<String>, rows: Vec<Row>) -> Self {
         let cell = |(_, value): (String, Value)| match value {
             Value::String(text) => (one_line(&text), false),
             Value::Null => (String::new(), false),
@@ -126,6 +131,7 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_they_must_be() {
         check("[]", "");
+        assert_eq!(Table::with_head(vec!["a".into(), "b".into()], Vec::new()).to_string(), "a  b\n");
         check(
             r#"[{"name":"Ada","age":36,"tags":[1,"a"]},{"name":"Blaise","age":9,"tags":null}]"#,
             "name    age  tags\nAda      36  [1,\"a\"]\nBlaise    9\n",
