@@ -107,10 +107,8 @@ impl Aggregate {
             }
             return Ok(0);
         };
-        let value = match (argument.ty.as_option().is_some(), cell) {
-            (false, value) | (true, [0, value @ ..]) => value,
-            (true, _) => return Ok(0),
-        };
+        let is_optional = argument.ty.as_option().is_some();
+        let ((false, value) | (true, [0, value @ ..])) = (is_optional, cell) else { return Ok(0) };
         let ty = argument.inner_type();
         match to {
             Accumulator::Count(count) => *count += 1,
@@ -199,7 +197,7 @@ impl Sum {
                 *sum = sum.checked_add(I256::from_le_bytes(extended(value, is_signed)))?;
             }
             (Self::Unsigned(sum), _) => {
-                *sum = sum.checked_add(U256::from_le_bytes(extended(value, false)))?
+                *sum = sum.checked_add(U256::from_le_bytes(extended(value, false)))?;
             }
             (Self::Float(sum), Number::Float { width: 4 }) => *sum += f64::from(f32_of(value)),
             (Self::Float(sum), _) => *sum += f64_of(value),

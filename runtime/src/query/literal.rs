@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn texts_and_bytes() {
         assert_eq!(*compared(&text("hi"), &AlgebraicType::String).unwrap(), *b"\x02\0\0\0hi");
-        assert_eq!(*compared(&number("1e3"), &AlgebraicType::String).unwrap(), *b"\x03\0\0\01e3");
+        assert_eq!(*compared(&number("1e3"), &AlgebraicType::String).unwrap(), *b"\x03\0\0\x001e3");
         let bytes = AlgebraicType::Array(Box::new(AlgebraicType::U8));
         assert_eq!(*compared(&hex("0aFf"), &bytes).unwrap(), *b"\x02\0\0\0\x0a\xff");
         assert_eq!(*compared(&hex(""), &bytes).unwrap(), *b"\0\0\0\0");

@@ -17,6 +17,7 @@ mod check;
 mod compare;
 mod error;
 mod exec;
+mod groups;
 mod like;
 mod limits;
 mod literal;
@@ -29,6 +30,7 @@ mod prepare;
 mod relation;
 mod resolve;
 mod rules;
+mod sort;
 mod sources;
 mod syntax;
 

@@ -10,7 +10,7 @@ use orrery_host_abi::TableId;
 
 use super::{
     parse::parse_one,
-    relation::{Relations, Rights, Source},
+    relation::{Relation, Relations, Rights, Source},
     resolve::Query,
     syntax::Statement,
 };
@@ -37,7 +37,7 @@ impl Rules {
             let rule = read(text, relations)
                 .map_err(|what| format!("the row-level security rule `{text}` is not valid: {what}"))?;
             // The check found that it returns rows of a table.
-            let Some(table) = rule.returned_relation().and_then(|relation| relation.table()) else {
+            let Some(table) = rule.returned_relation().and_then(Relation::table) else {
                 continue;
             };
             rules.tables.push(table);

@@ -145,16 +145,11 @@ fn table(factor: TableFactor) -> Result<TableName> {
 }
 
 fn join_condition(operator: JoinOperator) -> Result<Option<Condition>> {
-    let constraint = match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::CrossJoin(constraint) => constraint,
-        _ => {
-            return Err(QueryError::unsupported(
-                At::default(),
-                "a join other than [INNER] JOIN and CROSS JOIN",
-            ));
-        }
+    let (JoinOperator::Join(constraint)
+    | JoinOperator::Inner(constraint)
+    | JoinOperator::CrossJoin(constraint)) = operator
+    else {
+        return Err(QueryError::unsupported(At::default(), "a join other than [INNER] JOIN and CROSS JOIN"));
     };
     match constraint {
         JoinConstraint::On(expr) => condition(expr).map(Some),
