@@ -250,7 +250,7 @@ impl Seat {
 }
 
 /// Lowers the priority of this thread. If the system does not let it, the thread is only less polite.
-fn stand_back() {
+pub(crate) fn stand_back() {
     // On Linux this is about the thread; elsewhere it would be about the whole process.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(STAND_BACK);
