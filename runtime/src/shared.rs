@@ -173,9 +173,9 @@ impl Shared {
         Ok(self.procedures.submit(self, job)?)
     }
 
-    /// A place for a procedure that is to be submitted in a moment.
+    /// A place for a procedure that is to be submitted in a moment, and is to begin soon.
     pub(crate) fn place_for_procedure(&self) -> Result<Place<ProcedureJob>, NotTaken> {
-        self.procedures.reserve()
+        self.procedures.reserve_soon()
     }
 
     /// Tells the worker that a scheduled procedure is over.
