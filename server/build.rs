@@ -8,7 +8,9 @@ use std::{
 };
 
 fn main() {
-    let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk-ts");
+    // Not `env!`: a build directory that was moved, or is shared, keeps this program compiled.
+    let manifest_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let sdk = manifest_dir.join("../sdk-ts");
     let mut files = vec![sdk.join("package.json")];
     find_sources(&sdk.join("src"), &mut files);
     files.sort();

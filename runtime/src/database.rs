@@ -11,18 +11,20 @@ use std::{
 
 use bytes::Bytes;
 use crossbeam_channel::TrySendError;
-use orrery_host_abi::{AlgebraicType, ConnectionId, Fault, Hash, Identity, ModuleDef};
-use tokio::sync::oneshot;
+use orrery_host_abi::{AlgebraicType, ConnectionId, Fault, Hash, Identity, ModuleDef, bsatn::DecodeError};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     etag::{self, ViewCache},
     host::Host,
     launch::{self, Launch},
     log::ModuleLog,
-    pool::NotTaken,
+    pace::Pace,
+    pool::{self, NotTaken},
     program::LoadedProgram,
     readers::{ViewJob, ViewRows},
-    running::Running,
+    running::{Running, View},
+    schema::{self, Change, ProgramRecord, Stored},
     shared::Shared,
     store::Snapshot,
     worker::Job,
@@ -71,8 +73,44 @@ pub struct DatabaseKey {
 pub enum Published {
     /// The program was the one that runs already.
     Unchanged,
-    /// The program runs now; these changes were made to the data, in words. Empty if the schema is the same.
-    Updated(Vec<String>),
+    /// The program runs now.
+    Updated {
+        /// What was changed in the data. Empty if the schema is the same.
+        changes: Vec<Change>,
+        /// Clients might have misunderstood the new module, so all were disconnected.
+        breaks_clients: bool,
+    },
+}
+
+/// What publishing may do to clients that are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientPolicy {
+    /// They stay; a program that would break them is refused.
+    Keep,
+    /// They may be disconnected.
+    Break,
+}
+
+/// What publishing a program would do.
+#[derive(Debug, Clone)]
+pub struct UpgradePlan {
+    /// The program that runs.
+    pub from: Hash,
+    /// The program that would.
+    pub to: Hash,
+    /// Whether the module was made for version 1 of the peer and will be for version 2.
+    pub is_major: bool,
+    /// What would be changed, or the reasons why the data cannot follow, as in [`PublishError::Incompatible`].
+    pub outcome: Result<PlannedChanges, Vec<String>>,
+}
+
+/// The changes of an [`UpgradePlan`].
+#[derive(Debug, Clone)]
+pub struct PlannedChanges {
+    /// What would be changed, in order. Empty if the schema is the same.
+    pub changes: Vec<Change>,
+    /// Whether clients would be disconnected, which needs [`ClientPolicy::Break`].
+    pub breaks_clients: bool,
 }
 
 /// Why a program was not published. Nothing has changed.
@@ -87,12 +125,22 @@ pub enum PublishError {
     /// The data cannot follow the new schema; the reasons, each naming table, column and remedy.
     #[error("the new module's schema cannot be applied to the data:\n{}", .0.join("\n"))]
     Incompatible(Vec<String>),
+    /// Clients would have to be disconnected, which was not allowed; the changes that would have been made.
+    #[error("the new module would break clients that are made for the old one:\n{}", lines(.0))]
+    BreaksClients(Vec<Change>),
+    /// The bytes are no backup, or one that is damaged.
+    #[error("the backup cannot be restored: {0}")]
+    InvalidBackup(String),
     /// The database's files cannot be made.
     #[error("the database cannot be stored: {0}")]
     Storage(String),
     /// The database has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+fn lines(changes: &[Change]) -> String {
+    changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// The database cannot go on: its disk failed or it was closed.
@@ -162,6 +210,9 @@ pub enum CallError {
     /// The function needs something that is not built in.
     #[error("{0}")]
     Unsupported(String),
+    /// The transaction would make the rows take more bytes than they may.
+    #[error("the database is full: its rows may take {} KiB; delete some, or have the limit raised", .0 >> 10)]
+    Full(u64),
     /// More calls wait than the database takes.
     #[error("the database has too many calls waiting; try again")]
     Busy,
@@ -219,6 +270,8 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     shared: Hold,
     view_cache: ViewCache,
+    /// One for each query that runs on a thread of its own.
+    query_threads: Semaphore,
 }
 
 /// What keeps a database going.
@@ -251,12 +304,33 @@ impl Database {
         launch::open(launch).await.map(Self::new)
     }
 
-    fn new(shared: Hold) -> Self {
-        Self(Arc::new(Inner { shared, view_cache: ViewCache::default() }))
+    /// Makes a database in the folder `path`, which is created, from what [`Self::backup`] of another one gave, with
+    /// its program and data. Those who were connected then count as gone. Leaves nothing behind if that fails.
+    ///
+    /// Reads from `backup` on a thread of its own.
+    pub async fn restore(
+        host: &Arc<Host>,
+        path: &Path,
+        key: DatabaseKey,
+        backup: impl io::Read + Send + 'static,
+    ) -> Result<Self, PublishError> {
+        let launch = Launch { host: Arc::clone(host), path: path.to_owned(), key };
+        launch::restore(launch, backup).await.map(Self::new)
     }
 
+    fn new(shared: Hold) -> Self {
+        let query_threads = Semaphore::new(shared.0.host.config().view_instances.max(1));
+        Self(Arc::new(Inner { shared, view_cache: ViewCache::default(), query_threads }))
+    }
+
+    /// What all threads of the database share.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared.0
+    }
+
+    /// How many queries may still begin to run on threads of their own.
+    pub(crate) fn query_threads(&self) -> &Semaphore {
+        &self.0.query_threads
     }
 
     /// The database's identity and owner.
@@ -275,12 +349,35 @@ impl Database {
         (running.program.source.kind, running.program.hash)
     }
 
-    /// Swaps the program and keeps the data.
-    pub async fn publish(&self, program: Program) -> Result<Published, PublishError> {
+    /// What publishing a program would do, now. Changes nothing and holds up nobody.
+    pub async fn plan(&self, program: Program) -> Result<UpgradePlan, PublishError> {
         let program = self.load(program).await?;
+        self.plan_loaded(&program).await
+    }
+
+    /// Swaps the program and keeps the data.
+    pub async fn publish(&self, program: Program, policy: ClientPolicy) -> Result<Published, PublishError> {
+        let program = self.load(program).await?;
+        // What cannot be done is best found out beside the worker, though only the worker can be sure.
+        let plan = self.plan_loaded(&program).await?.outcome.map_err(PublishError::Incompatible)?;
+        if plan.breaks_clients && policy == ClientPolicy::Keep {
+            return Err(PublishError::BreaksClients(plan.changes));
+        }
         let (reply, answer) = oneshot::channel();
-        self.send_job(Job::Publish(Box::new(program), reply)).await?;
+        self.send_job(Job::Publish(Box::new(program), policy, reply)).await?;
         answer.await.map_err(|_| self.stopped())?
+    }
+
+    /// The programs that the database has run and can go back to, the newest first: the one that runs.
+    pub async fn programs(&self) -> Result<Vec<ProgramRecord>, CallError> {
+        let (snapshot, _) = self.snapshot().await?;
+        schema::programs(snapshot.table(schema::HISTORY)).map_err(|error| damaged_history(&error))
+    }
+
+    /// A program that is among [`Self::programs`].
+    pub async fn earlier_program(&self, hash: Hash) -> Result<Option<Program>, CallError> {
+        let (snapshot, _) = self.snapshot().await?;
+        schema::program(snapshot.table(schema::HISTORY), hash).map_err(|error| damaged_history(&error))
     }
 
     /// Drops all data and starts anew with that program, or with the present one.
@@ -302,11 +399,9 @@ impl Database {
         view: &str,
         if_none_match: &[&str],
     ) -> Result<ViewReply, CallError> {
-        let running = self.shared().running();
         self.shared().check_running()?;
-        let module = running.module();
-        let _connection = self.connect_if_asked(module, caller).await?;
-
+        let running = self.shared().running();
+        let _connection = self.connect_if_asked(running.module(), caller).await?;
         let place = etag::Place::new(&running, running.view(view)?, caller.identity);
         if !if_none_match.is_empty()
             && let Some(etag) = self.0.view_cache.current(&place, &self.shared().versions)
@@ -319,16 +414,7 @@ impl Database {
         // The program may be another one by now: the one that comes with the snapshot is right.
         let (snapshot, running) = self.snapshot().await?;
         let found = Arc::clone(running.view(view)?);
-        let (reply, answer) = oneshot::channel();
-        let job = ViewJob {
-            running: Arc::clone(&running),
-            view: Arc::clone(&found),
-            snapshot,
-            caller: caller.clone(),
-            reply,
-        };
-        self.shared().run_view(job)?;
-        let ViewRows { rows, read } = answer.await.map_err(|_| self.lost())??;
+        let ViewRows { rows, read } = self.view_rows(&running, &found, &snapshot, caller).await?;
         let place = etag::Place::new(&running, &found, caller.identity);
         let etag = self.0.view_cache.remember(place, &running, &read);
         if if_none_match.contains(&&*etag) {
@@ -343,6 +429,26 @@ impl Database {
         })
     }
 
+    /// What a view shows of a snapshot.
+    pub(crate) async fn view_rows(
+        &self,
+        running: &Arc<Running>,
+        view: &Arc<View>,
+        snapshot: &Snapshot,
+        caller: &Caller,
+    ) -> Result<ViewRows, CallError> {
+        let (reply, answer) = oneshot::channel();
+        let job = ViewJob {
+            running: Arc::clone(running),
+            view: Arc::clone(view),
+            snapshot: snapshot.clone(),
+            caller: caller.clone(),
+            reply,
+        };
+        self.shared().run_view(job)?;
+        answer.await.map_err(|_| self.lost())?
+    }
+
     /// Opens a connection: asks `client_connected`.
     pub async fn connect(&self, caller: &Caller) -> Result<(), CallError> {
         let (reply, answer) = oneshot::channel();
@@ -354,6 +460,34 @@ impl Database {
     pub fn disconnect(&self, caller: &Caller) {
         self.shared().asides.gone(caller.identity, caller.connection);
         self.shared().wake();
+    }
+
+    /// Writes a consistent copy of the database as it is now to `out`, for [`Self::restore`]. Reducers go on
+    /// meanwhile; a writer that is slow only keeps memory.
+    ///
+    /// Returns when the copy has begun. It is written on a thread of its own; `done` is called there at the end, with
+    /// the error that `out` gave if it gave one.
+    pub async fn backup<W: io::Write + Send + 'static>(
+        &self,
+        out: W,
+        done: impl FnOnce(W, io::Result<()>) + Send + 'static,
+    ) -> Result<(), CallError> {
+        let (reply, answer) = oneshot::channel();
+        self.send_job(Job::Backup(reply)).await?;
+        let backup = answer.await.map_err(|_| self.stopped())??;
+        let at_work = Arc::clone(&self.shared().at_work);
+        let write = move || {
+            pool::stand_back();
+            let mut out = out;
+            let written = backup.write(&mut out, Pace::new(&at_work));
+            // Whoever waits for the end may take it that nothing is held any more.
+            drop(backup);
+            done(out, written);
+        };
+        let started = std::thread::Builder::new().name("orrery-backup".into()).spawn(write);
+        started.map(drop).map_err(|error| {
+            CallError::Unsupported(format!("no thread for the backup can be started: {error}"))
+        })
     }
 
     /// The module's log.
@@ -395,12 +529,35 @@ impl Database {
         loaded.map(|(program, _)| program).map_err(PublishError::InvalidProgram)
     }
 
+    async fn plan_loaded(&self, program: &LoadedProgram) -> Result<UpgradePlan, PublishError> {
+        let (snapshot, running) = self.snapshot().await?;
+        let new = Arc::clone(&program.module);
+        let (from, to) = (running.program.hash, program.hash);
+        let plan = move || {
+            let (old, stored) = (running.module(), Stored::then(&snapshot));
+            let planned = schema::plan(Some(old), &new, &stored).and_then(|plan| {
+                let reasons = schema::check_unique(&new, &plan, &stored);
+                let changes = schema::changes(old, &new, &plan);
+                let changes = PlannedChanges { changes, breaks_clients: plan.breaks_clients };
+                if reasons.is_empty() { Ok(changes) } else { Err(reasons) }
+            });
+            UpgradePlan {
+                from,
+                to,
+                is_major: old.raw_version < 10 && new.raw_version >= 10,
+                outcome: planned,
+            }
+        };
+        let planned = launch::on_thread("orrery-plan", plan).await;
+        planned.map_err(|error| PublishError::InvalidProgram(error.to_string()))
+    }
+
     /// The committed state, and the program that belongs to it.
-    pub(crate) async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), CallError> {
+    pub(crate) async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), Stopped> {
         let (reply, answer) = oneshot::channel();
         self.shared().asides.want_snapshot(reply);
         self.shared().wake();
-        Ok(answer.await.map_err(|_| self.stopped())?)
+        answer.await.map_err(|_| self.stopped())
     }
 
     /// Opens a connection for one call, if the module wants to know of connections. It ends with the value.
@@ -450,6 +607,10 @@ impl Database {
             Err(stopped) => stopped.into(),
         }
     }
+}
+
+fn damaged_history(error: &DecodeError) -> CallError {
+    CallError::Broke(Fault::Protocol(format!("the history of programs is damaged: {error}")))
 }
 
 /// A connection that ends when this is dropped, also if the one who waits hangs up.

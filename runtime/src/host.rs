@@ -8,6 +8,7 @@ use crate::{
         js::{JsConfig, JsEngine},
         wasm::{WasmConfig, WasmEngine},
     },
+    log::LogOptions,
     outbound::Outbound,
     store::StoreOptions,
 };
@@ -32,6 +33,11 @@ pub struct HostConfig {
     /// By how many bytes the journal of a database grows before a checkpoint is written. It takes some seconds to
     /// open a database with a journal of 64 MiB, the default.
     pub checkpoint_journal_bytes: u64,
+    /// How many bytes the rows of one database may take, without what is kept about them. A call that would make
+    /// them take more fails; one that frees some never does.
+    pub storage_limit: u64,
+    /// How a module's log is kept.
+    pub module_log: LogOptions,
     /// How many procedures and HTTP handlers of one database run at the same time.
     pub procedure_instances: usize,
     /// What sends the HTTP requests of procedures. None: they can send none.
@@ -52,6 +58,8 @@ impl Default for HostConfig {
             queue_capacity: 16 * 1024,
             view_instances: 2,
             checkpoint_journal_bytes: StoreOptions::default().checkpoint_journal_bytes,
+            storage_limit: 2 << 30,
+            module_log: LogOptions::default(),
             procedure_instances: 8,
             outbound: None,
             clock: Arc::new(SystemClock),

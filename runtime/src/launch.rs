@@ -1,12 +1,19 @@
 //! Brings a database to life: files, program, worker thread.
 
-use std::{fs, io, path::PathBuf, sync::Arc, thread};
+use std::{
+    fs,
+    io::{self, Read},
+    path::PathBuf,
+    sync::Arc,
+    thread,
+};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::oneshot;
 
 use crate::{
+    backup::{BackupError, BackupReader, restore_tables},
     database::{DatabaseKey, Hold, OpenError, Program, PublishError},
     host::Host,
     log::ModuleLog,
@@ -38,9 +45,24 @@ type Queue = (Sender<Job>, Receiver<Job>);
 
 /// Makes a database. Leaves nothing behind if that fails.
 pub(crate) async fn create(launch: Launch, program: Program) -> Result<Hold, PublishError> {
+    make(launch, move |launch, queue| new_database(launch, program, queue)).await
+}
+
+/// Makes a database from a backup of another. Leaves nothing behind if that fails.
+pub(crate) async fn restore(
+    launch: Launch,
+    backup: impl Read + Send + 'static,
+) -> Result<Hold, PublishError> {
+    make(launch, move |launch, queue| restored_database(launch, backup, queue)).await
+}
+
+async fn make(
+    launch: Launch,
+    make: impl FnOnce(&Launch, Queue) -> Result<Worker, PublishError> + Send + 'static,
+) -> Result<Hold, PublishError> {
     let queue = bounded(launch.host.config().queue_capacity);
     let launched = on_worker_thread(move || {
-        let made = new_database(&launch, program, queue);
+        let made = make(&launch, queue);
         if made.is_err() {
             // Nobody knows of this folder yet, so what cannot be removed does no harm.
             let _ = fs::remove_dir_all(&launch.path);
@@ -59,13 +81,13 @@ pub(crate) async fn open(launch: Launch) -> Result<Hold, OpenError> {
 fn new_database(launch: &Launch, program: Program, queue: Queue) -> Result<Worker, PublishError> {
     let storage = |error: &dyn std::error::Error| PublishError::Storage(error.to_string());
     fs::create_dir_all(&launch.path).map_err(|error| storage(&error))?;
-    let log = ModuleLog::open(&launch.path.join(LOG_FILE)).map_err(|error| storage(&error))?;
-    let session = Session::new(launch.key.database, log.clone(), Arc::clone(&launch.host.config().clock));
+    let log = open_log(launch).map_err(|error| storage(&error))?;
+    let session = new_session(launch, &log);
     let (program, session) =
         LoadedProgram::load(&launch.host, program, session).map_err(PublishError::InvalidProgram)?;
     let mut writer = store::open(&launch.path.join(STORE_FILE), &launch.host.store_options())
         .map_err(|error| storage(&error))?;
-    schema::initialise(&mut writer, launch.key, program.hash, &program.source, &program.module)
+    schema::initialise(&mut writer, launch.key, &program)
         .map_err(|error| PublishError::InvalidProgram(error.to_string()))?;
     let mut worker =
         start(launch, log, program, session, writer, queue).map_err(PublishError::InvalidProgram)?;
@@ -74,11 +96,46 @@ fn new_database(launch: &Launch, program: Program, queue: Queue) -> Result<Worke
     Ok(worker)
 }
 
+fn restored_database(launch: &Launch, backup: impl Read, queue: Queue) -> Result<Worker, PublishError> {
+    let storage = |error: &dyn std::error::Error| PublishError::Storage(error.to_string());
+    let (mut backup, head) = BackupReader::open(backup)?;
+    fs::create_dir_all(&launch.path).map_err(|error| storage(&error))?;
+    let log = open_log(launch).map_err(|error| storage(&error))?;
+    let session = new_session(launch, &log);
+    let (program, session) = LoadedProgram::load(&launch.host, head.program, session)
+        .map_err(|error| PublishError::InvalidBackup(format!("its program does not load: {error}")))?;
+    if program.hash != head.hash {
+        return Err(BackupError::Invalid("its program does not have the hash that it should".into()).into());
+    }
+    let mut writer = store::open(&launch.path.join(STORE_FILE), &launch.host.store_options())
+        .map_err(|error| storage(&error))?;
+    schema::initialise(&mut writer, launch.key, &program)
+        .map_err(|error| PublishError::InvalidBackup(error.to_string()))?;
+    writer.commit().map_err(|error| storage(&error))?;
+    let row_bytes_max = launch.host.config().storage_limit.saturating_add(writer.row_bytes());
+    restore_tables(&mut backup, &mut writer, row_bytes_max)?;
+    let mut worker =
+        start(launch, log, program, session, writer, queue).map_err(PublishError::InvalidBackup)?;
+    worker.disconnect_all();
+    worker.wait_durable()?;
+    tracing::info!(from = %head.database, "database {} was restored", launch.key.database);
+    Ok(worker)
+}
+
+impl From<BackupError> for PublishError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Storage(reason) => Self::Storage(reason),
+            error => Self::InvalidBackup(error.to_string()),
+        }
+    }
+}
+
 fn stored_database(launch: &Launch, queue: Queue) -> Result<Worker, OpenError> {
     let file = launch.path.join(STORE_FILE);
     // The store would make a new file.
     fs::metadata(&file)?;
-    let log = ModuleLog::open(&launch.path.join(LOG_FILE))?;
+    let log = open_log(launch)?;
     let writer = store::open(&file, &launch.host.store_options())?;
     let row = ModuleRow::read(&writer).map_err(OpenError::Damaged)?;
     let row = row.ok_or_else(|| OpenError::Damaged("it holds no program".into()))?;
@@ -86,7 +143,7 @@ fn stored_database(launch: &Launch, queue: Queue) -> Result<Worker, OpenError> {
         return Err(OpenError::WrongDatabase(Box::new(row.key)));
     }
     let program = Program { kind: row.kind, bytes: Bytes::from(row.program) };
-    let session = Session::new(launch.key.database, log.clone(), Arc::clone(&launch.host.config().clock));
+    let session = new_session(launch, &log);
     let (program, session) =
         LoadedProgram::load(&launch.host, program, session).map_err(OpenError::Program)?;
     if program.hash != row.hash {
@@ -95,8 +152,16 @@ fn stored_database(launch: &Launch, queue: Queue) -> Result<Worker, OpenError> {
         ));
     }
     let mut worker = start(launch, log, program, session, writer, queue).map_err(OpenError::Program)?;
-    worker.disconnect_left_over_clients();
+    worker.disconnect_all();
     Ok(worker)
+}
+
+fn open_log(launch: &Launch) -> io::Result<ModuleLog> {
+    ModuleLog::open(&launch.path.join(LOG_FILE), launch.host.config().module_log)
+}
+
+fn new_session(launch: &Launch, log: &ModuleLog) -> Session {
+    Session::new(launch.key.database, log.clone(), Arc::clone(&launch.host.config().clock))
 }
 
 fn start(

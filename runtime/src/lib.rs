@@ -1,5 +1,6 @@
 //! Databases that run code: a store of rows, engines for modules, and the worker that brings them together.
 
+mod backup;
 mod calls;
 mod clock;
 mod database;
@@ -28,11 +29,12 @@ mod worker;
 pub use calls::Called;
 pub use clock::{Clock, SystemClock};
 pub use database::{
-    Args, CallError, Caller, Database, DatabaseKey, OpenError, Program, ProgramKind, PublishError, Published,
-    Stats, Stopped, ViewReply,
+    Args, CallError, Caller, ClientPolicy, Database, DatabaseKey, OpenError, PlannedChanges, Program,
+    ProgramKind, PublishError, Published, Stats, Stopped, UpgradePlan, ViewReply,
 };
 pub use host::{Host, HostConfig};
-pub use log::ModuleLog;
+pub use log::{LogOptions, ModuleLog};
 pub use outbound::Outbound;
 pub use query::Changed;
+pub use schema::{Action, Change, ProgramRecord};
 pub use sql::{SqlError, SqlResult};

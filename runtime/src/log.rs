@@ -2,9 +2,12 @@
 //!
 //! Writing a line never fails for the module: when the disk refuses it, the line is counted as lost and the
 //! next line that gets through says so.
+//!
+//! When the file has half of the bytes that a log may take, it becomes the old one, in the place of the one before,
+//! and a new one begins.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,6 +25,21 @@ const TAIL_STEP_BYTES: u64 = 64 * 1024;
 /// What the host itself writes carries this as its target, file and function.
 const HOST: &str = "__spacetimedb__";
 
+/// How the log of a module is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogOptions {
+    /// How many bytes it may take; the oldest lines go first.
+    pub bytes_max: u64,
+    /// The least important lines that are kept.
+    pub level: LogLevel,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { bytes_max: 64 << 20, level: LogLevel::Trace }
+    }
+}
+
 /// The log of one database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ModuleLog(Arc<Inner>);
@@ -29,6 +47,9 @@ pub struct ModuleLog(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    /// The file with the lines before those in the other one.
+    old_path: PathBuf,
+    options: LogOptions,
     file: Mutex<Sink>,
     live: broadcast::Sender<Bytes>,
 }
@@ -36,40 +57,54 @@ struct Inner {
 #[derive(Debug)]
 struct Sink {
     file: File,
+    /// How many bytes are in it.
+    len: u64,
     lost_lines: u64,
 }
 
 impl ModuleLog {
-    /// Opens the log at `path`, making it if it does not exist.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+    /// Opens the log at `path`, making it if it does not exist. What it had before stays.
+    pub fn open(path: &Path, options: LogOptions) -> io::Result<Self> {
+        let file = append_to(path)?;
+        let len = file.metadata()?.len();
+        let mut old_path = path.as_os_str().to_owned();
+        old_path.push(".1");
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
-            file: Mutex::new(Sink { file, lost_lines: 0 }),
+            old_path: old_path.into(),
+            options,
+            file: Mutex::new(Sink { file, len, lost_lines: 0 }),
             live: broadcast::channel(FOLLOWER_CAPACITY).0,
         })))
     }
 
     /// Writes a line that the module's function `function` has to say.
     pub fn write(&self, function: Option<&str>, record: &LogRecord<'_>) {
-        self.append(&to_json(function, record));
+        if record.level <= self.0.options.level {
+            self.append(&to_json(function, record));
+        }
     }
 
     /// Writes a line that the host has to say about the module.
     pub fn write_host(&self, level: LogLevel, message: &str) {
-        let record = LogRecord {
-            level,
-            target: Some(HOST),
-            filename: Some(HOST),
-            line: None,
-            message,
-            backtrace: &[],
-        };
-        self.append(&to_json(Some(HOST), &record));
+        self.write(
+            Some(HOST),
+            &LogRecord {
+                level,
+                target: Some(HOST),
+                filename: Some(HOST),
+                line: None,
+                message,
+                backtrace: &[],
+            },
+        );
     }
 
     fn append(&self, line: &[u8]) {
         let mut sink = self.0.file.lock();
+        if sink.len > self.0.options.bytes_max / 2 {
+            self.begin_anew(&mut sink);
+        }
         if sink.lost_lines > 0 {
             let note = format!("{} lines before this one could not be written", sink.lost_lines);
             let record = LogRecord {
@@ -80,11 +115,11 @@ impl ModuleLog {
                 message: &note,
                 backtrace: &[],
             };
-            if sink.file.write_all(&to_json(Some(HOST), &record)).is_ok() {
+            if sink.write(&to_json(Some(HOST), &record)).is_ok() {
                 sink.lost_lines = 0;
             }
         }
-        if sink.file.write_all(line).is_err() {
+        if sink.write(line).is_err() {
             sink.lost_lines += 1;
         }
         // Still under the lock: who reads the file and then follows sees every line once.
@@ -94,41 +129,75 @@ impl ModuleLog {
         }
     }
 
+    /// Makes the file the old one. If the disk does not let it, the file goes on growing.
+    fn begin_anew(&self, sink: &mut Sink) {
+        let new = fs::rename(&self.0.path, &self.0.old_path).and_then(|()| append_to(&self.0.path));
+        match new {
+            Ok(file) => (sink.file, sink.len) = (file, 0),
+            Err(error) => {
+                tracing::warn!(path = %self.0.path.display(), %error, "a module's log cannot begin anew");
+                // Not again with every line.
+                sink.len = 0;
+            }
+        }
+    }
+
     /// The last `lines` lines (all if none is given), each a JSON object with a newline.
     ///
-    /// Reads the file: call it where blocking is allowed.
+    /// Reads the files: call it where blocking is allowed.
     pub fn tail(&self, lines: Option<usize>) -> io::Result<Bytes> {
-        let mut file = File::open(&self.0.path)?;
-        let Some(lines) = lines else {
-            let mut all = Vec::new();
-            file.read_to_end(&mut all)?;
-            return Ok(all.into());
-        };
-        let mut start = file.seek(SeekFrom::End(0))?;
         let mut tail = Vec::new();
-        loop {
-            if let Some(at) = start_of_last_lines(&tail, lines) {
-                tail.drain(..at);
-                break;
+        for mut file in self.files()? {
+            let mut start = file.seek(SeekFrom::End(0))?;
+            loop {
+                if let Some(at) = lines.and_then(|lines| start_of_last_lines(&tail, lines)) {
+                    tail.drain(..at);
+                    return Ok(tail.into());
+                }
+                if start == 0 {
+                    break;
+                }
+                let step = if lines.is_some() { start.min(TAIL_STEP_BYTES) } else { start };
+                start -= step;
+                file.seek(SeekFrom::Start(start))?;
+                let mut piece = vec![0; usize::try_from(step).unwrap_or(usize::MAX)];
+                file.read_exact(&mut piece)?;
+                piece.append(&mut tail);
+                tail = piece;
             }
-            if start == 0 {
-                break;
-            }
-            let step = start.min(TAIL_STEP_BYTES);
-            start -= step;
-            file.seek(SeekFrom::Start(start))?;
-            let mut piece = vec![0; step as usize];
-            file.read_exact(&mut piece)?;
-            piece.append(&mut tail);
-            tail = piece;
         }
         Ok(tail.into())
+    }
+
+    /// The file that is written to, and the old one if there is one.
+    fn files(&self) -> io::Result<Vec<File>> {
+        // None of them becomes another in between.
+        let _sink = self.0.file.lock();
+        let mut files = vec![File::open(&self.0.path)?];
+        match File::open(&self.0.old_path) {
+            Ok(old) => files.push(old),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(files)
     }
 
     /// New lines as they come, each as [`Self::tail`] gives it. A reader that is too slow misses some.
     pub fn follow(&self) -> broadcast::Receiver<Bytes> {
         self.0.live.subscribe()
     }
+}
+
+impl Sink {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        self.file.write_all(line)?;
+        self.len += line.len() as u64;
+        Ok(())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// Where the last `lines` lines begin, if `text` is known to hold that many.
@@ -197,7 +266,7 @@ mod tests {
     #[test]
     fn tail_gives_whole_lines_from_the_end() {
         let dir = tempfile::tempdir().unwrap();
-        let log = ModuleLog::open(&dir.path().join("log")).unwrap();
+        let log = ModuleLog::open(&dir.path().join("log"), LogOptions::default()).unwrap();
         assert_eq!(log.tail(Some(3)).unwrap(), Bytes::new());
         // Long enough that the last lines are spread over several reading steps.
         let long = "x".repeat(50_000);
@@ -212,9 +281,47 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_lines_go_when_there_are_too_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let options = LogOptions { bytes_max: 4000, ..LogOptions::default() };
+        let number = |lines: &[u8]| -> Vec<u32> {
+            messages(lines).iter().map(|message| message.parse().unwrap()).collect()
+        };
+        for first in [0, 100] {
+            // What is there counts, after a restart too.
+            let log = ModuleLog::open(&path, options).unwrap();
+            for message in first..first + 100 {
+                log.write(None, &record(&message.to_string()));
+                let all = number(&log.tail(None).unwrap());
+                assert_eq!(all.last(), Some(&message));
+                assert!(all.is_sorted_by(|a, b| a + 1 == *b), "{all:?}");
+                assert_eq!(number(&log.tail(Some(7)).unwrap()), all[all.len().saturating_sub(7)..]);
+            }
+            let kept =
+                fs::metadata(&path).unwrap().len() + fs::metadata(dir.path().join("log.1")).unwrap().len();
+            assert!((1000..5000).contains(&kept), "{kept} bytes");
+        }
+    }
+
+    #[test]
+    fn lines_below_the_level_are_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = LogOptions { level: LogLevel::Warn, ..LogOptions::default() };
+        let log = ModuleLog::open(&dir.path().join("log"), options).unwrap();
+        for (level, message) in
+            [(LogLevel::Info, "info"), (LogLevel::Warn, "warn"), (LogLevel::Panic, "panic")]
+        {
+            log.write(None, &LogRecord { level, ..record(message) });
+            log.write_host(level, message);
+        }
+        assert_eq!(messages(&log.tail(None).unwrap()), ["warn", "warn", "panic", "panic"]);
+    }
+
+    #[test]
     fn followers_see_new_lines_only() {
         let dir = tempfile::tempdir().unwrap();
-        let log = ModuleLog::open(&dir.path().join("log")).unwrap();
+        let log = ModuleLog::open(&dir.path().join("log"), LogOptions::default()).unwrap();
         log.write(None, &record("before"));
         let mut follower = log.follow();
         log.write(None, &record("after"));

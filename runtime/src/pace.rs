@@ -1,4 +1,4 @@
-//! How a view that takes long leaves the machine to reducers while there are any.
+//! How a view that takes long, or a backup, leaves the machine to reducers while there are any.
 //!
 //! Priorities alone do not do it. A thread of low priority that got a core keeps it for milliseconds while the worker,
 //! just woken, waits; and cores that are two halves of one slow each other down. So a view looks at the worker from

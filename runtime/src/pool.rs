@@ -78,12 +78,21 @@ impl<W: Work> Pool<W> {
     }
 
     /// A place for work that is to be submitted in a moment.
-    pub(crate) fn reserve(self: &Arc<Self>) -> Result<Place<W>, NotTaken> {
+    fn reserve(self: &Arc<Self>) -> Result<Place<W>, NotTaken> {
+        self.reserve_within(self.config.waiting_max)
+    }
+
+    /// The same, if so little waits that the work begins soon: no more than there are threads.
+    pub(crate) fn reserve_soon(self: &Arc<Self>) -> Result<Place<W>, NotTaken> {
+        self.reserve_within(self.config.threads_max.min(self.config.waiting_max))
+    }
+
+    fn reserve_within(self: &Arc<Self>, waiting_max: usize) -> Result<Place<W>, NotTaken> {
         let mut state = self.state.lock();
         if state.is_closed {
             return Err(NotTaken::Closed);
         }
-        if state.waiting.len() + state.reserved >= self.config.waiting_max {
+        if state.waiting.len() + state.reserved >= waiting_max {
             return Err(NotTaken::Full);
         }
         state.reserved += 1;
@@ -250,7 +259,7 @@ impl Seat {
 }
 
 /// Lowers the priority of this thread. If the system does not let it, the thread is only less polite.
-fn stand_back() {
+pub(crate) fn stand_back() {
     // On Linux this is about the thread; elsewhere it would be about the whole process.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(STAND_BACK);

@@ -31,27 +31,31 @@ pub(crate) struct Due {
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
     entries: HashMap<ScheduleKey, Entry>,
-    /// The entries that wait, by the time at which they are to be looked at, then by table and key.
-    waiting: BTreeSet<(Timestamp, ScheduleKey)>,
+    /// The rows that wait for a reducer, by time, then by table and key.
+    reducers: BTreeSet<(Timestamp, ScheduleKey)>,
+    /// The rows that wait for a procedure.
+    procedures: BTreeSet<(Timestamp, ScheduleKey)>,
+    /// Until then there is no room for procedures.
+    no_procedures_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     /// What the row says.
     at: ScheduleAt,
+    is_procedure: bool,
     /// When it is to run next, or if it is running: when it was to.
     intended: Timestamp,
-    /// When it is to be looked at next. None: it is running.
-    wakes: Option<Timestamp>,
+    is_running: bool,
 }
 
 impl Entry {
-    fn new(at: ScheduleAt, now: Timestamp) -> Self {
+    fn new(at: ScheduleAt, is_procedure: bool, now: Timestamp) -> Self {
         let intended = match at {
             ScheduleAt::Time(time) => time,
             ScheduleAt::Interval(interval) => now.saturating_add(length(interval)),
         };
-        Self { at, intended, wakes: Some(intended) }
+        Self { at, is_procedure, intended, is_running: false }
     }
 }
 
@@ -63,7 +67,7 @@ impl Scheduler {
         for scheduled in catalog.scheduled_tables() {
             let Some(table) = writer.table(scheduled.table) else { continue };
             for (key, at) in table.rows().filter_map(|row| scheduled.read(writer, row)) {
-                scheduler.insert(key, Entry::new(at, now));
+                scheduler.insert(key, Entry::new(at, scheduled.is_procedure, now));
             }
         }
         scheduler
@@ -93,63 +97,79 @@ impl Scheduler {
         for (key, at) in inserts.iter().filter_map(|row| scheduled.read(writer, row)) {
             // An update of something else than the time leaves the time as it is.
             let entry = gone.get(&key).filter(|entry| entry.at == at).copied();
-            self.insert(key, entry.unwrap_or_else(|| Entry::new(at, now)));
+            self.insert(key, entry.unwrap_or_else(|| Entry::new(at, scheduled.is_procedure, now)));
         }
     }
 
-    /// When something is due next.
+    /// When something is due next for which there may be room.
     pub(crate) fn next_wake(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|(wakes, _)| *wakes)
+        let reducer = self.reducers.first().map(|(time, _)| *time);
+        let procedure = self.procedures.first().map(|(time, _)| (*time).max(self.procedures_from()));
+        reducer.into_iter().chain(procedure).min()
     }
 
     /// The next row that is due, which is running from now on.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
-        let &(wakes, key) = self.waiting.first().filter(|(wakes, _)| *wakes <= now)?;
-        self.waiting.remove(&(wakes, key));
-        let entry = self.entries.get_mut(&key)?;
-        entry.wakes = None;
-        Some(Due { key, intended: entry.intended })
+        let reducer = self.reducers.first();
+        let procedure = self.procedures.first().filter(|_| self.procedures_from() <= now);
+        let &(intended, key) = reducer.into_iter().chain(procedure).min().filter(|(time, _)| *time <= now)?;
+        self.reducers.remove(&(intended, key));
+        self.procedures.remove(&(intended, key));
+        self.entries.get_mut(&key)?.is_running = true;
+        Some(Due { key, intended })
     }
 
     /// Notes that a row has run. If it is one with an interval, and still there, it runs again at the next multiple of
     /// its interval that is not past.
     pub(crate) fn done(&mut self, due: Due, now: Timestamp) {
-        let Some(entry) = self.running(due) else { return };
-        let (ScheduleAt::Interval(interval), key) = (entry.at, due.key) else {
+        let Some(&entry) = self.running(due) else { return };
+        let ScheduleAt::Interval(interval) = entry.at else {
             self.entries.remove(&due.key);
             return;
         };
         let intended = next_tick(due.intended, interval, now);
-        self.insert(key, Entry { at: ScheduleAt::Interval(interval), intended, wakes: Some(intended) });
+        self.insert(due.key, Entry { intended, is_running: false, ..entry });
     }
 
-    /// Notes that a row could not be run, and is to be looked at again at that time.
-    pub(crate) fn postpone(&mut self, due: Due, until: Timestamp) {
-        if let Some(entry) = self.running(due) {
-            let entry = Entry { wakes: Some(until), ..*entry };
-            self.insert(due.key, entry);
+    /// Notes that there is no room for the procedure of a row, and how long not to try again.
+    pub(crate) fn no_room(&mut self, due: Due, until: Timestamp) {
+        if let Some(&entry) = self.running(due) {
+            self.insert(due.key, Entry { is_running: false, ..entry });
         }
+        self.no_procedures_until = Some(until);
+    }
+
+    /// Notes that there may be room for procedures again.
+    pub(crate) fn room(&mut self) {
+        self.no_procedures_until = None;
+    }
+
+    fn procedures_from(&self) -> Timestamp {
+        self.no_procedures_until.unwrap_or(Timestamp(i64::MIN))
     }
 
     /// The entry, unless it was replaced while it was running.
     fn running(&self, due: Due) -> Option<&Entry> {
-        self.entries.get(&due.key).filter(|entry| entry.wakes.is_none() && entry.intended == due.intended)
+        self.entries.get(&due.key).filter(|entry| entry.is_running && entry.intended == due.intended)
     }
 
     fn insert(&mut self, key: ScheduleKey, entry: Entry) {
         self.remove(key);
         self.entries.insert(key, entry);
-        if let Some(wakes) = entry.wakes {
-            self.waiting.insert((wakes, key));
+        if !entry.is_running {
+            self.waiting(&entry).insert((entry.intended, key));
         }
     }
 
     fn remove(&mut self, key: ScheduleKey) -> Option<Entry> {
         let entry = self.entries.remove(&key)?;
-        if let Some(wakes) = entry.wakes {
-            self.waiting.remove(&(wakes, key));
-        }
+        self.waiting(&entry).remove(&(entry.intended, key));
         Some(entry)
+    }
+
+    /// Where a row waits.
+    fn waiting(&mut self, entry: &Entry) -> &mut BTreeSet<(Timestamp, ScheduleKey)> {
+        if entry.is_procedure { &mut self.procedures } else { &mut self.reducers }
     }
 }
 
@@ -199,7 +219,7 @@ mod tests {
     fn scheduler(entries: &[(u64, ScheduleAt)], now: i64) -> Scheduler {
         let mut scheduler = Scheduler::default();
         for (id, at) in entries {
-            scheduler.insert(key(*id), Entry::new(*at, Timestamp(now)));
+            scheduler.insert(key(*id), Entry::new(*at, false, Timestamp(now)));
         }
         scheduler
     }
@@ -257,21 +277,32 @@ mod tests {
         let mut scheduler = scheduler(&[(1, interval(10)), (2, time(10))], 0);
         let (one, two) =
             (scheduler.take_due(Timestamp(10)).unwrap(), scheduler.take_due(Timestamp(10)).unwrap());
-        scheduler.insert(key(1), Entry::new(interval(7), Timestamp(10)));
+        scheduler.insert(key(1), Entry::new(interval(7), false, Timestamp(10)));
         scheduler.remove(key(2));
         scheduler.done(one, Timestamp(12));
         scheduler.done(two, Timestamp(12));
-        scheduler.postpone(two, Timestamp(13));
+        scheduler.no_room(two, Timestamp(13));
         assert_eq!(take_all(&mut scheduler, 1000), [(1, 17)]);
     }
 
     #[test]
-    fn what_is_postponed_keeps_its_time() {
-        let mut scheduler = scheduler(&[(1, time(10))], 0);
-        let due = scheduler.take_due(Timestamp(10)).unwrap();
-        scheduler.postpone(due, Timestamp(60));
-        assert_eq!(take_all(&mut scheduler, 59), []);
-        assert_eq!(take_all(&mut scheduler, 60), [(1, 10)]);
+    fn where_there_is_no_room_for_procedures_reducers_go_on() {
+        let mut scheduler = scheduler(&[(1, time(20)), (2, time(40))], 0);
+        for id in [3, 4] {
+            scheduler.insert(key(id), Entry::new(time(10), true, Timestamp(0)));
+        }
+        let due = scheduler.take_due(Timestamp(30)).unwrap();
+        assert_eq!((due.key.id, due.intended.0), (3, 10));
+        scheduler.no_room(due, Timestamp(50));
+        assert_eq!(scheduler.next_wake(), Some(Timestamp(20)));
+        assert_eq!(take_all(&mut scheduler, 30), [(1, 20)]);
+        assert_eq!(take_all(&mut scheduler, 49), [(2, 40)]);
+        assert_eq!(scheduler.next_wake(), Some(Timestamp(50)));
+        let due = scheduler.take_due(Timestamp(50)).unwrap();
+        assert_eq!((due.key.id, due.intended.0), (3, 10), "it has kept its time and its place");
+        scheduler.no_room(due, Timestamp(1000));
+        scheduler.room();
+        assert_eq!(take_all(&mut scheduler, 50), [(3, 10), (4, 10)]);
     }
 
     #[test]
@@ -279,7 +310,8 @@ mod tests {
         let mut scheduler = scheduler(&[(1, time(10))], 0);
         let due = scheduler.take_due(Timestamp(10)).unwrap();
         scheduler.done(due, Timestamp(10));
-        assert!(scheduler.entries.is_empty() && scheduler.waiting.is_empty());
+        assert!(scheduler.entries.is_empty());
+        assert_eq!(scheduler.next_wake(), None);
     }
 
     #[test]

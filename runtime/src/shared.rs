@@ -25,7 +25,6 @@ use crate::{
     running::Running,
     scheduler::Due,
     session::{ImmediateCall, Session},
-    sql::QueryJob,
     store::{Durability, Snapshot, TableVersions, Writer},
     worker::Job,
 };
@@ -45,7 +44,6 @@ pub(crate) struct Shared {
     pub(crate) jobs: Sender<Job>,
     views: Arc<Pool<ViewJob>>,
     procedures: Arc<Pool<ProcedureJob>>,
-    queries: Arc<Pool<QueryJob>>,
     /// Never gets anything, and is disconnected when the worker has ended.
     worker_ended: Receiver<Infallible>,
     running: RwLock<Arc<Running>>,
@@ -144,13 +142,6 @@ impl Shared {
             // The worker waits for a procedure that has borrowed the writer.
             stands_back: false,
         });
-        let queries = Pool::new(PoolConfig {
-            name: "query",
-            // As many as views, which they do not delay by more than their share of the machine.
-            threads_max: config.view_instances.max(1),
-            waiting_max: config.queue_capacity,
-            stands_back: true,
-        });
         Self {
             host,
             key,
@@ -163,7 +154,6 @@ impl Shared {
             jobs,
             views,
             procedures,
-            queries,
             worker_ended,
             generations: AtomicU64::new(running.generation),
             running: RwLock::new(running),
@@ -183,23 +173,9 @@ impl Shared {
         Ok(self.procedures.submit(self, job)?)
     }
 
-    /// Runs queries beside the worker.
-    pub(crate) fn run_query(self: &Arc<Self>, job: QueryJob) -> Result<(), CallError> {
-        self.check_running()?;
-        Ok(self.queries.submit(self, job)?)
-    }
-
-    /// Waits for the committed state, and the program that belongs to it. Not for async code.
-    pub(crate) fn snapshot_now(&self) -> Result<(Snapshot, Arc<Running>), Stopped> {
-        let (reply, answer) = oneshot::channel();
-        self.asides.want_snapshot(reply);
-        self.wake();
-        answer.blocking_recv().map_err(|_| self.stop("its worker has ended"))
-    }
-
-    /// A place for a procedure that is to be submitted in a moment.
+    /// A place for a procedure that is to be submitted in a moment, and is to begin soon.
     pub(crate) fn place_for_procedure(&self) -> Result<Place<ProcedureJob>, NotTaken> {
-        self.procedures.reserve()
+        self.procedures.reserve_soon()
     }
 
     /// Tells the worker that a scheduled procedure is over.
@@ -265,7 +241,6 @@ impl Shared {
     pub(crate) fn stop(&self, reason: &str) -> Stopped {
         self.views.close();
         self.procedures.close();
-        self.queries.close();
         self.stopped.get_or_init(|| Stopped(reason.into())).clone()
     }
 

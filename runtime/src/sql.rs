@@ -1,8 +1,8 @@
 //! Runs SQL for clients: queries over a snapshot, beside the worker; changes on it, as one transaction.
 
 use std::{
-    cell::RefCell,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,25 +11,23 @@ use orrery_host_abi::{
     ProductType,
     bsatn::{DecodeError, Reader},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{SemaphorePermit, oneshot};
 
 use crate::{
     database::{CallError, Caller, Database, Stopped},
-    host::HostConfig,
-    pace::Pace,
-    pool::{Seat, Work},
     query::{
         self, Asker, Changed, Compiled, Limits, Query, QueryError, Relation, Repeats, Rights, Source,
         Sources, ViewRows,
     },
-    readers,
     running::Running,
-    store::{Snapshot, TxOffset, Writer},
+    store::{Snapshot, Writer},
     worker::Job,
 };
 
 /// Queries that look at no more rows than this are run where they are asked for, which is soonest.
 const ROWS_AT_ONCE: u64 = 1000;
+/// The stack of a thread on which queries run.
+const STACK_BYTES: usize = 2 << 20;
 
 /// What a statement gave.
 #[derive(Debug, Clone)]
@@ -67,9 +65,6 @@ impl From<Stopped> for SqlError {
     }
 }
 
-/// The results of a text; none if another program runs than the one that its names were looked up in.
-pub(crate) type SqlAnswer = Result<Option<Vec<SqlResult>>, SqlError>;
-
 /// Statements of which at least one is a change, looked up and checked.
 #[derive(Debug)]
 pub(crate) struct SqlCall {
@@ -80,6 +75,9 @@ pub(crate) struct SqlCall {
     /// Whether the answer waits until the changes are on disk.
     pub(crate) is_confirmed: bool,
 }
+
+/// The answer to a [`SqlCall`]; none if another program runs by now.
+pub(crate) type SqlReply = oneshot::Sender<Option<Result<Vec<SqlResult>, SqlError>>>;
 
 impl Database {
     /// Runs a text of SQL: one statement, or several separated by semicolons, with a result for each. If one of them
@@ -96,10 +94,11 @@ impl Database {
         if statements.is_empty() {
             return Err(SqlError::Invalid("there is no statement".into()));
         }
-        let module = self.module();
+        let module = Arc::clone(self.shared().running().module());
         let _connection = self.connect_if_asked(&module, caller).await?;
         let rights = if caller.identity == self.key().owner { Rights::Owner } else { Rights::Public };
         let asker = Asker { identity: caller.identity, rights };
+        let mut thread = None;
         loop {
             let running = self.shared().running();
             let (mut compiled, mut is_change) = (Vec::with_capacity(statements.len()), false);
@@ -109,55 +108,110 @@ impl Database {
                 compiled.push(one);
             }
             let answer = if is_change {
-                let generation = running.generation;
-                self.change(SqlCall { generation, statements: compiled, asker, is_confirmed }).await?
+                self.change(&running, compiled, asker, is_confirmed).await
             } else {
-                let queries = compiled.into_iter().filter_map(Compiled::query).collect();
-                self.queries(running, queries, caller, asker, is_confirmed).await?
+                let queries = compiled.into_iter().filter_map(|one| match one {
+                    Compiled::Query(query) => Some(query),
+                    Compiled::Change(_) => None,
+                });
+                self.queries(running, queries.collect(), caller, asker, is_confirmed, &mut thread).await
             };
             // If another program runs by now, its tables may be others: once more.
-            if let Some(answer) = answer {
+            if let Some(answer) = answer? {
                 return Ok(answer);
             }
         }
     }
 
-    async fn change(&self, call: SqlCall) -> SqlAnswer {
+    async fn change(
+        &self,
+        running: &Running,
+        statements: Vec<Compiled>,
+        asker: Asker,
+        is_confirmed: bool,
+    ) -> Result<Option<Vec<SqlResult>>, SqlError> {
+        let call = SqlCall { generation: running.generation, statements, asker, is_confirmed };
         let (reply, answer) = oneshot::channel();
         self.try_send(Job::Sql(Box::new(call), reply))?;
-        answer.await.map_err(|_| self.stopped())?
+        answer.await.map_err(|_| self.stopped())?.transpose()
     }
 
-    /// Runs queries over the committed state: at once if they are small, else on a thread of their own.
-    async fn queries(
-        &self,
+    /// Runs queries over the committed state.
+    async fn queries<'d>(
+        &'d self,
         running: Arc<Running>,
         queries: Vec<Query>,
         caller: &Caller,
         asker: Asker,
         is_confirmed: bool,
-    ) -> SqlAnswer {
+        thread: &mut Option<SemaphorePermit<'d>>,
+    ) -> Result<Option<Vec<SqlResult>>, SqlError> {
         let (snapshot, present) = self.snapshot().await?;
         if present.generation != running.generation {
             return Ok(None);
         }
-        let limits = SqlLimits::new(self.shared().host.config());
-        let work = QueryWork { running, queries, asker, limits };
-        if work.views().is_empty() && work.rows_max(&snapshot)? <= ROWS_AT_ONCE {
-            let results = work.run(&snapshot, &[], &|| false)?;
-            if is_confirmed {
-                self.wait_durable(snapshot.offset()).await?;
+        let reads_view = |query: &Query| query.sources().any(|source| matches!(source, Source::View(_)));
+        let work = Work { running, queries, snapshot, views: Vec::new(), asker, limits: self.sql_limits() };
+        let is_small = !work.queries.iter().any(reads_view) && work.rows_max()? <= ROWS_AT_ONCE;
+        let offset = work.snapshot.offset();
+        let results = if is_small {
+            work.run(&|| false)?
+        } else {
+            if thread.is_none() {
+                match self.query_threads().try_acquire() {
+                    Ok(permit) => *thread = Some(permit),
+                    Err(_) => {
+                        // Whoever waits holds on to no state meanwhile.
+                        drop(work);
+                        *thread = self.query_threads().acquire().await.ok();
+                        return Ok(None);
+                    }
+                }
             }
-            return Ok(Some(results));
+            let work = self.with_views(work, caller).await?;
+            self.run_on_thread(work).await?
+        };
+        if is_confirmed {
+            self.wait_durable(offset).await?;
         }
-        // It may wait for a thread, and need not hold on to this state meanwhile.
-        drop(snapshot);
-        let (reply, answer) = oneshot::channel();
-        self.shared().run_query(QueryJob { work, caller: caller.clone(), is_confirmed, reply })?;
-        answer.await.map_err(|_| self.lost())?
+        Ok(Some(results))
     }
 
-    async fn wait_durable(&self, offset: TxOffset) -> Result<(), SqlError> {
+    /// Computes the views that queries read.
+    async fn with_views(&self, mut work: Work, caller: &Caller) -> Result<Work, SqlError> {
+        let mut places: Vec<usize> = Vec::new();
+        for source in work.queries.iter().flat_map(Query::sources) {
+            if let Source::View(place) = source
+                && !places.contains(&place)
+            {
+                places.push(place);
+            }
+        }
+        for place in places {
+            let name = &work.running.module().views[place].name;
+            let view = Arc::clone(work.running.view(name)?);
+            let rows = self.view_rows(&work.running, &view, &work.snapshot, caller).await?.rows;
+            work.views.push((place, rows));
+        }
+        Ok(work)
+    }
+
+    async fn run_on_thread(&self, work: Work) -> Result<Vec<SqlResult>, SqlError> {
+        let (reply, answer) = oneshot::channel();
+        let run = move || {
+            let results = work.run(&|| reply.is_closed());
+            // Fails if nobody waits any more.
+            let _ = reply.send(results);
+        };
+        thread::Builder::new().name("orrery-query".into()).stack_size(STACK_BYTES).spawn(run).map_err(
+            |error| CallError::Unsupported(format!("no thread for queries can be started: {error}")),
+        )?;
+        // Without an answer the thread has panicked, and only it.
+        let results = answer.await.map_err(|_| SqlError::Invalid("the query broke".into()))?;
+        Ok(results?)
+    }
+
+    async fn wait_durable(&self, offset: crate::store::TxOffset) -> Result<(), SqlError> {
         let shared = self.shared();
         if shared.durability.durable_offset() >= offset {
             return Ok(());
@@ -168,6 +222,10 @@ impl Database {
         });
         let durable = answer.await.map_err(|_| self.stopped())?;
         Ok(durable.map_err(|error| shared.stop(&error.to_string()))?)
+    }
+
+    fn sql_limits(&self) -> SqlLimits {
+        SqlLimits::new(self.shared().host.config())
     }
 }
 
@@ -180,127 +238,57 @@ pub(crate) struct SqlLimits {
 
 impl SqlLimits {
     /// As long as a call, and as much memory as an instance of a module.
-    pub(crate) fn new(config: &HostConfig) -> Self {
+    pub(crate) fn new(config: &crate::HostConfig) -> Self {
         let memory = usize::try_from(config.memory_limit).unwrap_or(usize::MAX);
         Self { time: config.time_limit, memory }
     }
-
-    /// The same for a query.
-    pub(crate) fn for_query<'l>(self, rows: Option<u64>, is_cancelled: &'l dyn Fn() -> bool) -> Limits<'l> {
-        Limits { time: self.time, memory: self.memory, rows, is_cancelled }
-    }
 }
 
-/// Queries that were looked up in a program.
-#[derive(Debug)]
-struct QueryWork {
+/// Queries, and what they are run over.
+struct Work {
     running: Arc<Running>,
     queries: Vec<Query>,
+    snapshot: Snapshot,
+    /// The rows of views (BSATN, an array), by the place of the view.
+    views: Vec<(usize, Bytes)>,
     asker: Asker,
     limits: SqlLimits,
 }
 
-impl QueryWork {
+impl Work {
     /// How many rows of tables the queries may look at.
-    fn rows_max(&self, snapshot: &Snapshot) -> Result<u64, QueryError> {
+    fn rows_max(&self) -> Result<u64, QueryError> {
         let mut sum = 0_u64;
         for query in &self.queries {
             let prepared = self.running.queries.prepare(query, self.asker);
-            sum = sum.saturating_add(prepared.rows_max(Sources::tables(snapshot))?);
+            sum = sum.saturating_add(prepared.rows_max(Sources::tables(&self.snapshot))?);
         }
         Ok(sum)
     }
 
-    /// The views that the queries read, by their places in the module.
-    fn views(&self) -> Vec<(usize, &Relation)> {
-        let relations = self.queries.iter().flat_map(Query::relations);
-        let mut views: Vec<_> = relations
-            .filter_map(|relation| match relation.source {
-                Source::View(place) => Some((place, relation)),
-                Source::Table(_) => None,
-            })
-            .collect();
-        views.sort_unstable_by_key(|(place, _)| *place);
-        views.dedup_by_key(|(place, _)| *place);
-        views
-    }
-
-    /// Runs the queries. `views` are the rows (BSATN, an array) of those in [`Self::views`].
-    fn run(
-        &self,
-        snapshot: &Snapshot,
-        views: &[Bytes],
-        is_cancelled: &dyn Fn() -> bool,
-    ) -> Result<Vec<SqlResult>, QueryError> {
-        let mut view_rows = ViewRows::new();
-        for ((place, relation), rows) in self.views().into_iter().zip(views) {
+    fn run(&self, is_cancelled: &dyn Fn() -> bool) -> Result<Vec<SqlResult>, QueryError> {
+        let mut views = ViewRows::new();
+        for (place, rows) in &self.views {
+            let relations = self.queries.iter().flat_map(Query::relations);
+            let Some(relation) = relations.into_iter().find(|one| one.source == Source::View(*place)) else {
+                continue;
+            };
             let rows = split_rows(rows, relation).map_err(|error| {
                 QueryError::plain(format!("the rows of `{}` are not valid: {error}", relation.name))
             })?;
-            view_rows.insert(place, rows);
+            views.insert(*place, rows);
         }
-        let sources = Sources::with_views(snapshot, &view_rows);
-        let rows = match self.asker.rights {
-            Rights::Owner => None,
-            Rights::Public => query::row_limit(snapshot),
+        let sources = Sources::with_views(&self.snapshot, &views);
+        let limits = Limits {
+            time: self.limits.time,
+            memory: self.limits.memory,
+            rows: match self.asker.rights {
+                Rights::Owner => None,
+                Rights::Public => query::row_limit(&self.snapshot),
+            },
+            is_cancelled,
         };
-        let limits = self.limits.for_query(rows, is_cancelled);
         self.queries.iter().map(|query| run(query, &self.running, sources, self.asker, &limits)).collect()
-    }
-}
-
-/// Queries for a thread beside the worker.
-#[derive(Debug)]
-pub(crate) struct QueryJob {
-    work: QueryWork,
-    caller: Caller,
-    is_confirmed: bool,
-    reply: oneshot::Sender<SqlAnswer>,
-}
-
-impl Work for QueryJob {
-    fn run(self, seat: &mut Seat) {
-        if self.reply.is_closed() {
-            return;
-        }
-        let (offset, result) = match self.compute(seat) {
-            Ok(Some((offset, results))) => (offset, Ok(Some(results))),
-            Ok(None) => (TxOffset::default(), Ok(None)),
-            Err(error) => (TxOffset::default(), Err(error)),
-        };
-        if !self.is_confirmed {
-            let _ = self.reply.send(result);
-            return;
-        }
-        let shared = Arc::clone(&seat.shared);
-        let reply = self.reply;
-        seat.shared.durability.after(offset, move |durable| {
-            let durable = durable.map_err(|error| shared.stop(&error.to_string()).into());
-            let _ = reply.send(durable.and(result));
-        });
-    }
-}
-
-impl QueryJob {
-    /// The results, and the offset of the state that they are of.
-    fn compute(&self, seat: &mut Seat) -> Result<Option<(TxOffset, Vec<SqlResult>)>, SqlError> {
-        let work = &self.work;
-        let (snapshot, present) = seat.shared.snapshot_now()?;
-        if present.generation != work.running.generation {
-            return Ok(None);
-        }
-        let mut views = Vec::new();
-        for (place, _) in work.views() {
-            let view = work.running.view(&work.running.module().views[place].name)?;
-            views.push(readers::compute(seat, &work.running, view, &snapshot, &self.caller)?.rows);
-        }
-        let pace = RefCell::new(Pace::new(&seat.shared.at_work));
-        let is_cancelled = || {
-            pace.borrow_mut().keep();
-            self.reply.is_closed()
-        };
-        let results = work.run(&snapshot, &views, &is_cancelled)?;
-        Ok(Some((snapshot.offset(), results)))
     }
 }
 
@@ -348,12 +336,12 @@ pub(crate) fn run_in_transaction(
     writer: &mut Writer,
     limits: SqlLimits,
 ) -> Result<Vec<SqlResult>, SqlError> {
-    let limits = limits.for_query(None, &|| false);
+    let limits = Limits { time: limits.time, memory: limits.memory, rows: None, is_cancelled: &|| false };
     let mut results = Vec::with_capacity(call.statements.len());
     for statement in &call.statements {
         results.push(match statement {
             Compiled::Query(query) => {
-                if query.relations().any(|relation| relation.table().is_none()) {
+                if query.sources().any(|source| matches!(source, Source::View(_))) {
                     return Err(SqlError::Invalid(
                         "a view cannot be read in one transaction with changes".into(),
                     ));

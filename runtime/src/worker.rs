@@ -6,7 +6,6 @@
 
 mod connections;
 mod schedule;
-mod sql;
 mod transactions;
 
 use std::{
@@ -21,16 +20,17 @@ use orrery_host_abi::LogLevel;
 use tokio::sync::oneshot;
 
 use crate::{
-    database::{CallError, Caller, DatabaseKey, PublishError, Published, Stopped},
+    backup::Backup,
+    database::{CallError, Caller, ClientPolicy, DatabaseKey, PublishError, Published, Stopped},
     lending::LoanRequest,
     procedures::{ProcedureFailure, ProcedureJob, Target},
     program::{Instance, LoadedProgram},
     running::{Prepared, Running},
     scheduler::Scheduler,
-    schema::{self, Catalog, SchemaError, write_module_row},
+    schema::{self, Catalog, SchemaError, Stored},
     session::{ImmediateCall, Session},
     shared::Shared,
-    sql::{SqlAnswer, SqlCall},
+    sql::{SqlCall, SqlError, SqlLimits, SqlReply, SqlResult, run_in_transaction},
     store::{Table, TxOffset, Writer},
 };
 
@@ -78,15 +78,17 @@ pub(crate) enum Job {
     /// A reducer call that is its own connection.
     CallOnce(ReducerCall, CallReply),
     /// Statements of SQL that change data.
-    Sql(Box<SqlCall>, oneshot::Sender<SqlAnswer>),
+    Sql(Box<SqlCall>, SqlReply),
     /// A client connects.
     Connect(Caller, oneshot::Sender<Result<(), CallError>>),
     /// A procedure opens a transaction.
     Lend(LoanRequest),
-    /// A new program.
-    Publish(Box<LoadedProgram>, oneshot::Sender<Result<Published, PublishError>>),
+    /// A new program that keeps the data.
+    Publish(Box<LoadedProgram>, ClientPolicy, oneshot::Sender<Result<Published, PublishError>>),
     /// A new program (or the present one) with no data.
     Reset(Option<Box<LoadedProgram>>, oneshot::Sender<Result<(), PublishError>>),
+    /// A copy of everything.
+    Backup(oneshot::Sender<Result<Backup, Stopped>>),
     /// Something waits outside the queue: a request for a snapshot, or a client that has gone.
     Wake,
     /// The end.
@@ -115,6 +117,8 @@ pub(crate) struct Worker {
     held: Vec<Held>,
     /// Calls that the module asked for itself.
     immediate_calls: VecDeque<ImmediateCall>,
+    /// How much the rows of system tables took when the program was published or started.
+    system_bytes: u64,
     /// None while programs change places: what is written then says nothing about when to run what.
     scheduler: Option<Scheduler>,
     /// Nobody holds the database any more.
@@ -143,6 +147,7 @@ impl Worker {
             _alive: alive,
             jobs,
             running,
+            system_bytes: system_bytes(&writer),
             writer: Some(writer),
             session: Some(session),
             replies: Vec::with_capacity(BATCH_JOBS),
@@ -156,7 +161,7 @@ impl Worker {
     /// Runs `init`, in the transaction that has made the tables, and commits.
     pub(crate) fn initialise(&mut self) -> Result<(), PublishError> {
         let Some(init) = self.running.module().init else {
-            return self.commit().map_err(init_error);
+            return self.commit(transactions::NO_LIMIT).map_err(init_error);
         };
         let caller = self.shared.key.owner;
         self.reducer(init, caller, None, Bytes::new(), |_| Ok(())).map_err(init_error)
@@ -234,7 +239,17 @@ impl Worker {
                 let result = self.call_once(call);
                 self.replies.push((reply, result));
             }
-            Job::Sql(call, reply) => self.sql(&call, reply),
+            Job::Sql(call, reply) => {
+                let result = self.sql(&call).transpose();
+                if call.is_confirmed {
+                    self.hold(move |durable| {
+                        let durable = durable.map_err(|stopped| SqlError::Call(stopped.into()));
+                        let _ = reply.send(durable.map_or_else(|stopped| Some(Err(stopped)), |()| result));
+                    });
+                } else {
+                    let _ = reply.send(result);
+                }
+            }
             Job::Connect(caller, reply) => {
                 let result = self.connect(&caller);
                 self.hold(move |durable| {
@@ -242,8 +257,8 @@ impl Worker {
                 });
             }
             Job::Lend(request) => self.lend(request),
-            Job::Publish(program, reply) => {
-                let result = self.publish(*program);
+            Job::Publish(program, policy, reply) => {
+                let result = self.publish(*program, policy);
                 self.hold(move |durable| {
                     let _ = reply.send(durable.map_err(PublishError::from).and(result));
                 });
@@ -252,6 +267,13 @@ impl Worker {
                 let result = self.reset(program.map(|program| *program));
                 self.hold(move |durable| {
                     let _ = reply.send(durable.map_err(PublishError::from).and(result));
+                });
+            }
+            Job::Backup(reply) => {
+                let backup = Backup::take(self.writer(), self.shared.key, &self.running.program);
+                // What it holds must not be lost while the copy has it.
+                self.hold(move |durable| {
+                    let _ = reply.send(durable.map(|()| backup));
                 });
             }
             // Close is handled by the loop.
@@ -343,6 +365,26 @@ impl Worker {
         Ok(())
     }
 
+    /// Runs statements as one transaction; none if their names were looked up in another program.
+    fn sql(&mut self, call: &SqlCall) -> Result<Option<Vec<SqlResult>>, SqlError> {
+        self.shared.check_running()?;
+        if call.generation != self.running.generation {
+            return Ok(None);
+        }
+        let running = Arc::clone(&self.running);
+        let limits = SqlLimits::new(self.shared.host.config());
+        match run_in_transaction(call, &running, self.writer_mut(), limits) {
+            Ok(results) => {
+                self.commit_within_limit()?;
+                Ok(Some(results))
+            }
+            Err(error) => {
+                self.writer_mut().rollback();
+                Err(error)
+            }
+        }
+    }
+
     /// Runs the calls that the module asked for itself: reducers here, each in a transaction of its own, procedures
     /// beside the worker. Whether there were any.
     fn run_immediate_calls(&mut self) -> bool {
@@ -399,21 +441,26 @@ impl Worker {
 
     // ---- programs ----
 
-    fn publish(&mut self, program: LoadedProgram) -> Result<Published, PublishError> {
+    fn publish(&mut self, program: LoadedProgram, policy: ClientPolicy) -> Result<Published, PublishError> {
         self.shared.check_running()?;
         if program.hash == self.running.program.hash
             && program.source.kind == self.running.program.source.kind
         {
             return Ok(Published::Unchanged);
         }
-        let module = Arc::clone(&program.module);
-        let steps = schema::plan(Some(self.running.module()), &module).map_err(PublishError::Incompatible)?;
+        let (old, new) = (Arc::clone(self.running.module()), Arc::clone(&program.module));
+        let plan = schema::plan(Some(&old), &new, &Stored::now(self.writer()));
+        let plan = plan.map_err(PublishError::Incompatible)?;
+        let changes = schema::changes(&old, &new, &plan);
+        if plan.breaks_clients && policy == ClientPolicy::Keep {
+            return Err(PublishError::BreaksClients(changes));
+        }
         let prepared = self.prepare_swap(program, |writer, key, program| {
-            write_module_row(writer, key, program.hash, &program.source)?;
-            schema::apply(writer, &program.module, &steps)
+            schema::apply(writer, Some(&old), &program.module, &plan)?;
+            schema::write_program(writer, key, program)
         })?;
         self.scheduler = None;
-        let committed = self.commit().map_err(|error| match error {
+        let committed = self.commit(transactions::NO_LIMIT).map_err(|error| match error {
             CallError::Stopped(stopped) => PublishError::Stopped(stopped),
             other => PublishError::Incompatible(vec![other.to_string()]),
         });
@@ -422,25 +469,35 @@ impl Worker {
         }
         self.reschedule();
         committed?;
-        Ok(Published::Updated(steps.iter().map(|step| step.describe(&module)).collect()))
+        for change in &changes {
+            self.log(LogLevel::Info, &change.to_string());
+        }
+        if plan.breaks_clients {
+            self.log(LogLevel::Info, "Disconnecting all users");
+            self.disconnect_all();
+        }
+        Ok(Published::Updated { changes, breaks_clients: plan.breaks_clients })
     }
 
     fn reset(&mut self, program: Option<LoadedProgram>) -> Result<(), PublishError> {
         self.shared.check_running()?;
         let program = program.unwrap_or_else(|| self.running.program.clone());
         let prepared = self.prepare_swap(program, |writer, key, program| {
-            let tables: Vec<_> = writer.tables().map(|table| table.spec().id).collect();
-            for table in tables {
+            let tables: Vec<_> = writer.tables().map(Table::id).collect();
+            for table in tables.into_iter().filter(|table| *table != schema::HISTORY) {
                 writer.drop_table(table)?;
             }
-            schema::initialise(writer, key, program.hash, &program.source, &program.module)
+            schema::initialise(writer, key, program)
         })?;
         self.scheduler = None;
         let before = self.swap(prepared);
+        // What was asked for before is of a life that is over.
+        let asked_for = std::mem::take(&mut self.immediate_calls);
         let initialised = self.initialise();
         if initialised.is_err() {
             // `init` has rolled back all of it, so the old program fits the data again.
             self.swap(before);
+            self.immediate_calls = asked_for;
         }
         self.reschedule();
         initialised
@@ -480,7 +537,7 @@ impl Worker {
     fn swap(&mut self, program: Program) -> Program {
         let Program { running, session, instance } = program;
         self.shared.set_running(&running);
-        self.immediate_calls.clear();
+        self.system_bytes = system_bytes(self.writer());
         let before = Program {
             running: std::mem::replace(&mut self.running, running),
             session: self.session.replace(session).unwrap_or_else(|| self.shared.new_session()),
@@ -509,6 +566,11 @@ impl Worker {
         let tables = tables.filter(|table| table.spec().id.0 >= schema::FIRST_USER_ID);
         self.shared.stats.rows.store(tables.map(Table::row_count).sum(), Ordering::Relaxed);
     }
+}
+
+/// How much the rows take that are not the module's.
+fn system_bytes(writer: &Writer) -> u64 {
+    writer.tables().filter(|table| table.id().0 < schema::FIRST_USER_ID).map(Table::row_bytes).sum()
 }
 
 /// A running program with all that belongs to it on the worker's thread.

@@ -193,8 +193,19 @@ fn things() -> TableSpec {
     }
 }
 
-fn thing(id: u64, text: &str) -> Vec<u8> {
-    [&id.to_le_bytes()[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
+/// A row, with as many more columns as the table has got by now.
+fn thing(writer: &Writer, id: u64, text: &str) -> Vec<u8> {
+    let more = writer.table(THINGS).map_or(0, |table| table.layout().columns().len() - 2);
+    [&id.to_le_bytes()[..], &(text.len() as u32).to_le_bytes(), text.as_bytes(), &[9; 4].repeat(more)]
+        .concat()
+}
+
+/// Adds a column to the table.
+fn grow(writer: &mut Writer) {
+    let mut row_type = writer.table(THINGS).expect("a table").spec().row_type.clone();
+    let column = Element { name: None, ty: AlgebraicType::U32 };
+    row_type.elements = row_type.elements.into_iter().chain([column]).collect();
+    writer.alter_table(THINGS, "grown", row_type, &[7; 4]).expect("a wider table");
 }
 
 type Rows = BTreeSet<Vec<u8>>;
@@ -220,11 +231,15 @@ struct Life {
     was_opened: bool,
 }
 
-/// The transactions of a life: inserts, updates that move rows, deletes, a long row, a clear.
+/// The transactions of a life: inserts, updates that move rows, deletes, a long row, a clear, a new column.
 fn transaction(writer: &mut Writer, number: u64) {
+    if number % 5 == 3 {
+        grow(writer);
+    }
     for i in 0..8 {
         let text = "text ".repeat((number * 31 + i * 7) as usize % 90);
-        writer.insert(THINGS, &mut thing(0, &text)).expect("a new row");
+        let mut row = thing(writer, 0, &text);
+        writer.insert(THINGS, &mut row).expect("a new row");
     }
     if number % 3 == 1 {
         let ids: Vec<u64> = writer
@@ -235,18 +250,19 @@ fn transaction(writer: &mut Writer, number: u64) {
             .step_by(3)
             .collect();
         for id in ids {
-            writer
-                .update(THINGS, BY_ID, &mut thing(id, &"longer ".repeat(number as usize * 20)))
-                .expect("an update");
+            let mut row = thing(writer, id, &"longer ".repeat(number as usize * 20));
+            writer.update(THINGS, BY_ID, &mut row).expect("an update");
         }
     }
     if number % 4 == 2 {
         writer.delete_point(BY_TEXT, b"\0\0\0\0").expect("a delete");
-        writer.insert(THINGS, &mut thing(0, &"x".repeat(6000))).expect("a long row");
+        let mut row = thing(writer, 0, &"x".repeat(6000));
+        writer.insert(THINGS, &mut row).expect("a long row");
     }
     if number == 7 {
         writer.clear(THINGS).expect("a clear");
-        writer.insert(THINGS, &mut thing(0, "what is left")).expect("a new row");
+        let mut row = thing(writer, 0, "what is left");
+        writer.insert(THINGS, &mut row).expect("a new row");
     }
 }
 
@@ -321,7 +337,7 @@ fn check(life: &Life, image: Vec<u8>, what: &str) {
     if writer.table(THINGS).is_none() {
         writer.create_table(things()).expect("a new table");
     }
-    let mut row = thing(0, "one more");
+    let mut row = thing(&writer, 0, "one more");
     writer.insert(THINGS, &mut row).expect("a new row");
     assert!(found.iter().all(|old| old[..8] != row[..8]));
     let commit = writer.commit().expect("a commit");

@@ -5,7 +5,9 @@ mod store_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orrery_host_abi::{AlgebraicType as T, ColId, IndexId, RowLayout, SequenceId, TableId, Typespace};
+use orrery_host_abi::{
+    AlgebraicType as T, ColId, Element, IndexId, ProductType, RowLayout, SequenceId, TableId, Typespace,
+};
 use orrery_runtime::store::{
     self, IndexKind, IndexSpec, SchemaError, SequenceSpec, Snapshot, StoreOptions, Table, TableKind,
     TableSpec, WriteError, Writer,
@@ -65,7 +67,6 @@ type State = BTreeMap<TableId, Rows>;
 
 struct Case {
     specs: Vec<TableSpec>,
-    layouts: Vec<RowLayout>,
     dir: TempDir,
     writer: Option<Writer>,
     committed: State,
@@ -79,6 +80,8 @@ struct Case {
     committed_specs: Vec<TableSpec>,
     /// Tables that the open transaction has dropped and made again, so that they begin empty.
     remade: BTreeSet<TableId>,
+    /// What the open transaction has added to each row of a table.
+    added: BTreeMap<TableId, Vec<u8>>,
     has_schema_changes: bool,
 }
 
@@ -97,19 +100,15 @@ impl Case {
             writer.create_table(spec.clone()).expect("a new table");
         }
         writer.commit().expect("a commit");
-        let layouts = specs
-            .iter()
-            .map(|spec| RowLayout::new(&spec.row_type, &Typespace::default()).expect("a layout"))
-            .collect();
         let committed: State = specs.iter().map(|spec| (spec.id, Rows::new())).collect();
         let current = committed.clone();
         Self {
             options,
             committed_specs: specs.clone(),
             remade: BTreeSet::new(),
+            added: BTreeMap::new(),
             has_schema_changes: false,
             specs,
-            layouts,
             dir,
             writer: Some(writer),
             committed,
@@ -140,8 +139,8 @@ impl Case {
                     self.insert(&spec, at, &row);
                 }
             }
-            10..=13 => self.update(&spec, at, &mut random),
-            14 => self.delete_point(&spec, at, &mut random),
+            10..=13 => self.update(&spec, &mut random),
+            14 => self.delete_point(&spec, &mut random),
             15 => self.delete_range(&spec, &mut random),
             16 => self.delete_rows(&spec, &mut random),
             17 if random.below(4) == 0 => {
@@ -177,6 +176,7 @@ impl Case {
         self.current = self.committed.clone();
         self.specs = self.committed_specs.clone();
         self.remade.clear();
+        self.added.clear();
         self.has_schema_changes = false;
     }
 
@@ -185,12 +185,31 @@ impl Case {
         let spec = &mut self.specs[at];
         let table = spec.id;
         let writer = self.writer.as_mut().expect("an open store");
-        match random.below(4) {
+        match random.below(5) {
+            4 if spec.row_type.elements.len() < 14 => {
+                let ty = [T::U8, T::String, T::I64, sum(&[T::unit(), T::String])][random.below(4) as usize]
+                    .clone();
+                let mut value = Vec::new();
+                random.value(&ty, &mut value);
+                let mut elements = spec.row_type.elements.to_vec();
+                elements.push(Element { name: None, ty });
+                let row_type = ProductType { elements: elements.into() };
+                match writer.alter_table(table, "grown", row_type.clone(), &value) {
+                    Ok(()) => {
+                        spec.row_type = row_type;
+                        let rows = self.current.get_mut(&table).expect("a table");
+                        *rows = rows.iter().map(|row| [&**row, &value].concat()).collect();
+                        self.added.entry(table).or_default().extend(value);
+                    }
+                    Err(error) => assert!(matches!(error, SchemaError::RowsChanged(_)), "{error}"),
+                }
+            }
             0 if spec.sequences.is_empty() => {
                 writer.drop_table(table).expect("a table");
                 writer.create_table(spec.clone()).expect("no table");
                 self.current.insert(table, Rows::new());
                 self.remade.insert(table);
+                self.added.remove(&table);
             }
             1 if spec.indexes.len() > 1 => {
                 let index = spec.indexes.remove(random.below(spec.indexes.len() as u64) as usize);
@@ -230,7 +249,9 @@ impl Case {
     }
 
     fn pick(&self, random: &mut Random, spec: &TableSpec) -> Option<Vec<u8>> {
-        let rows = if random.below(2) == 0 { &self.current[&spec.id] } else { &self.committed[&spec.id] };
+        let is_same = |before: &TableSpec| before.id == spec.id && before.row_type == spec.row_type;
+        let may_be_old = self.committed_specs.iter().any(is_same) && random.below(2) == 0;
+        let rows = if may_be_old { &self.committed[&spec.id] } else { &self.current[&spec.id] };
         let at = random.below(rows.len().max(1) as u64) as usize;
         rows.iter().nth(at).cloned()
     }
@@ -281,14 +302,14 @@ impl Case {
         }
     }
 
-    fn update(&mut self, spec: &TableSpec, at: usize, random: &mut Random) {
+    fn update(&mut self, spec: &TableSpec, random: &mut Random) {
         let index = spec.indexes[random.below(spec.indexes.len() as u64) as usize].clone();
         let mut given = random.row(spec);
         // The key of a row that is there, in most cases.
         if random.below(4) != 0
             && let Some(old) = self.pick(random, spec)
         {
-            let layout = &self.layouts[at];
+            let layout = layout(spec);
             let cells = (0..layout.columns().len()).map(|column| {
                 let is_key = index.columns.contains(&ColId(column as u16));
                 layout.column(if is_key || random.below(2) == 0 { &old } else { &given }, column).to_vec()
@@ -322,11 +343,11 @@ impl Case {
         }
     }
 
-    fn delete_point(&mut self, spec: &TableSpec, at: usize, random: &mut Random) {
+    fn delete_point(&mut self, spec: &TableSpec, random: &mut Random) {
         let index = spec.indexes[random.below(spec.indexes.len() as u64) as usize].clone();
         let row = self.pick(random, spec).unwrap_or_else(|| random.row(spec));
         let mut point = Vec::new();
-        self.layouts[at].project(&row, &index.columns, &mut point);
+        layout(spec).project(&row, &index.columns, &mut point);
         let wanted = key(spec, &index, &row);
         let rows = self.current.get_mut(&spec.id).expect("a table");
         let before = rows.len();
@@ -376,8 +397,17 @@ impl Case {
         let nothing = Rows::new();
         let mut is_durable = self.specs != self.committed_specs || !self.remade.is_empty();
         for spec in &self.specs {
-            let is_remade = self.remade.contains(&spec.id);
-            let old = if is_remade { &nothing } else { &self.committed[&spec.id] };
+            let added = self.added.get(&spec.id);
+            let is_remade = self.remade.contains(&spec.id) || added.is_some();
+            let grown: Rows;
+            let old = match added {
+                _ if self.remade.contains(&spec.id) => &nothing,
+                Some(added) => {
+                    grown = self.committed[&spec.id].iter().map(|row| [&**row, added].concat()).collect();
+                    &grown
+                }
+                None => &self.committed[&spec.id],
+            };
             let new = &self.current[&spec.id];
             let inserted: BTreeSet<_> = new.difference(old).cloned().collect();
             let deleted: BTreeSet<_> = old.difference(new).cloned().collect();
@@ -414,6 +444,7 @@ impl Case {
         assert_eq!(commit.offset.0, before.0 + u64::from(commit.durable_change));
         self.committed_specs = self.specs.clone();
         self.remade.clear();
+        self.added.clear();
         self.has_schema_changes = false;
         for spec in self.specs.iter().filter(|spec| spec.kind == TableKind::Event) {
             self.current.insert(spec.id, Rows::new());
@@ -461,17 +492,26 @@ impl Case {
     }
 
     fn check(&mut self) {
-        for (spec, layout) in self.specs.iter().zip(&self.layouts) {
+        for spec in &self.specs {
             let writer = self.writer.as_ref().expect("an open store");
-            check_table(spec, layout, writer.table(spec.id).expect("a table"), &self.current[&spec.id]);
+            check_table(
+                spec,
+                &layout(spec),
+                writer.table(spec.id).expect("a table"),
+                &self.current[&spec.id],
+            );
         }
     }
 
     fn check_snapshot(&self, snapshot: &Snapshot, specs: &[TableSpec], state: &State) {
-        for (spec, layout) in specs.iter().zip(&self.layouts) {
-            check_table(spec, layout, snapshot.table(spec.id).expect("a table"), &state[&spec.id]);
+        for spec in specs {
+            check_table(spec, &layout(spec), snapshot.table(spec.id).expect("a table"), &state[&spec.id]);
         }
     }
+}
+
+fn layout(spec: &TableSpec) -> RowLayout {
+    RowLayout::new(&spec.row_type, &Typespace::default()).expect("a layout")
 }
 
 proptest! {

@@ -14,8 +14,8 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesUnordered};
-use orrery_runtime::Database;
-use orrery_tests::{modules::Language, random::Random};
+use orrery_runtime::{ClientPolicy, Database, Program, ProgramKind};
+use orrery_tests::{modules, modules::Language, random::Random};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -31,6 +31,8 @@ pub(crate) fn run() {
     calls();
     rows();
     beside_a_view();
+    beside_a_backup();
+    upgrade();
     reopen();
 }
 
@@ -229,6 +231,85 @@ impl Bench {
             f64::from(scans) * f64::from(MILLION) / began.elapsed().as_secs_f64()
         })
     }
+}
+
+fn beside_a_backup() {
+    let bench = Bench::new(Language::Rust);
+    bench.open_accounts(ACCOUNTS);
+    bench.call("fill", args([&0u32.to_le_bytes(), &MILLION.to_le_bytes()]));
+    let alone = median(3, || bench.transfers(0.0));
+    let over = Arc::new(AtomicBool::new(false));
+    // One after the other, to a file as `orrery backup` does.
+    let copying = {
+        let (database, over) = (bench.database.clone(), over.clone());
+        let path = bench.folder.path().join("copy");
+        bench.runtime.spawn(async move {
+            let (mut copies, began) = (0u32, Instant::now());
+            while !over.load(Ordering::Relaxed) {
+                let (done, is_done) = oneshot::channel();
+                let file = fs::File::create(&path).expect("a file");
+                let copied = database.backup(file, |_, written| {
+                    let _ = done.send(written);
+                });
+                copied.await.expect("a backup begins");
+                is_done.await.expect("and ends").expect("and is written");
+                copies += 1;
+            }
+            f64::from(copies) * f64::from(MILLION) / began.elapsed().as_secs_f64()
+        })
+    };
+    let beside = median(3, || bench.transfers(0.0));
+    over.store(true, Ordering::Relaxed);
+    let copied = bench.runtime.block_on(copying).expect("the copier does not panic");
+    print(&Row {
+        what: "transfers while 1 M rows are backed up".into(),
+        ours: 100.0 * beside / alone,
+        limit: Some((100.0, "the same without the backup")),
+        target: Target::AtLeast(80.0),
+        unit: "%",
+    });
+    print(&Row {
+        what: "  rows that were backed up meanwhile".into(),
+        ours: copied,
+        limit: None,
+        target: Target::None,
+        unit: "rows/s",
+    });
+}
+
+/// A column more for a million rows, from the program's arrival until the new one answers.
+fn upgrade() {
+    let mut rows = vec![1_u8; 12 * MILLION as usize];
+    let mut random = Random::new(1);
+    rows.iter_mut().for_each(|byte| *byte = random.number() as u8);
+    let bare = median(3, || {
+        let began = Instant::now();
+        let wider: Vec<u8> = rows.chunks(12).flat_map(|row| [row, &[7; 4]].concat()).collect();
+        let keys = wider.chunks(16).map(|row| u32::from_le_bytes(row[..4].try_into().expect("four bytes")));
+        let mut index: Vec<(u32, u32)> = keys.zip(0..).collect();
+        index.sort_unstable();
+        black_box((&wider, &index));
+        began.elapsed().as_secs_f64()
+    });
+    let seconds = median(3, || {
+        let bench = Bench::new(Language::Rust);
+        bench.open_accounts(MILLION);
+        let wider = || Program { kind: ProgramKind::Wasm, bytes: modules::bytes("bench-wider").into() };
+        // It has been looked at before, as whoever publishes does, so it is compiled.
+        let plan = bench.runtime.block_on(bench.database.plan(wider())).expect("a plan");
+        assert!(plan.outcome.expect("it can be done").breaks_clients);
+        let began = Instant::now();
+        let published = bench.database.publish(wider(), ClientPolicy::Break);
+        bench.runtime.block_on(published).expect("it is done");
+        began.elapsed().as_secs_f64()
+    });
+    print(&Row {
+        what: "upgrade that adds a column to 1 M rows".into(),
+        ours: seconds,
+        limit: Some((bare, "copying the rows, sorting the keys")),
+        target: Target::AtMost(2.0),
+        unit: "s",
+    });
 }
 
 fn reopen() {

@@ -18,6 +18,17 @@ export const addItem = db.reducer({ name: t.string(), amount: t.u32() }, (ctx, {
   ctx.db.item.insert({ id: 0n, name, amount });
 });
 
+/** Makes many items at once. */
+export const fill = db.reducer({ count: t.u32() }, (ctx, { count }) => {
+  for (let amount = 0; amount < count; amount++) {
+    ctx.db.item.insert({ id: 0n, name: `item ${amount}`, amount });
+  }
+});
+
+export const removeItems = db.reducer({ name: t.string() }, (ctx, { name }) => {
+  ctx.db.item.name.delete(name);
+});
+
 export const items = db.anonymousView({ public: true }, t.array(item.rowType), (ctx) => [
   ...ctx.db.item.name.filter(new Range({ tag: 'included', value: '' })),
 ]);

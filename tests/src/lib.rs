@@ -17,8 +17,10 @@ pub mod script;
 mod server;
 pub mod terminal;
 pub mod typescript;
+mod wait;
 pub mod web;
 
 pub use cli::{Cli, Printed};
 pub use database::Database;
 pub use server::Server;
+pub use wait::wait_until;

@@ -96,10 +96,10 @@ impl Run<'_> {
                 }
                 for result in answer.json().as_array().expect("SQL answers an array") {
                     if result["schema"]["elements"] == Value::Array(Vec::new()) {
-                        self.show(&result["stats"].to_string());
+                        self.show(result["stats"].to_string());
                     }
                     for row in result["rows"].as_array().expect("a result has rows") {
-                        self.show(&row.to_string());
+                        self.show(row.to_string());
                     }
                 }
             }

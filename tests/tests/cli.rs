@@ -166,6 +166,57 @@ fn sql_converses() {
 }
 
 #[test]
+fn a_plan_is_shown_and_agreed_to() {
+    let user = User::new();
+    let name = user.publish("publish-v1");
+    let publish = |module: &str, more: &[&str]| {
+        let module = Cli::module(module);
+        user.run(&[&["publish", &name, "--bin-path", &module], more].concat())
+    };
+    let same = publish("publish-v1", &[]).ok();
+    assert!(!same.contains("Plan"), "{same}");
+    let refused = publish("publish-v4", &[]);
+    assert!(refused.out.contains("rank: U32 = 7"), "{}", refused.out);
+    let refused = refused.failed();
+    assert!(refused.contains("BREAK") && refused.contains("--break-clients"), "{refused}");
+    publish("publish-v4", &["--yes=remote,delete-data"]).failed();
+    publish("publish-v4", &["--break-clients"]).ok();
+    assert!(user.run(&["view", &name, "items"]).ok().contains("rank"));
+
+    // Only what the data cannot follow deletes it.
+    let kept = publish("publish-v4", &["--delete-data=on-conflict"]).ok();
+    assert!(kept.contains("Updated"), "{kept}");
+    let dropped = publish("publish-v3", &["--delete-data=on-conflict"]).ok();
+    assert!(dropped.contains("column `name` is gone") && dropped.contains("Started anew"), "{dropped}");
+    publish("publish-v3", &["--delete-data=sometimes"]).failed();
+    publish("publish-v1", &["--yes"]).ok();
+    publish("publish-v1", &["--clear-database"]).ok();
+    assert!(user.run(&["view", &name, "items"]).ok().contains("(1 row)"));
+}
+
+#[test]
+fn an_earlier_module_is_taken_back() {
+    let user = User::new();
+    let name = user.publish("publish-v1");
+    let nothing = user.run(&["rollback", &name]).failed();
+    assert!(nothing.contains("no other module"), "{nothing}");
+    user.run(&["publish", &name, "--bin-path", &Cli::module("publish-v2")]).ok();
+    let history = user.run(&["history", &name]).ok();
+    let lines: Vec<&str> = history.lines().collect();
+    assert!(lines.len() == 3 && lines[1].ends_with("runs") && !lines[2].ends_with("runs"), "{history}");
+    let refused = user.run(&["rollback", &name]);
+    assert!(refused.out.contains("Removed table: shelf"), "{}", refused.out);
+    assert!(refused.failed().contains("--break-clients"));
+    user.run(&["rollback", &name, "--yes"]).ok();
+    user.run(&["view", &name, "many_items"]).failed();
+    let hash = lines[1].split_whitespace().next().expect("a hash");
+    user.run(&["rollback", &name, "--to", &hash[..8]]).ok();
+    user.run(&["view", &name, "many_items"]).ok();
+    let unknown = user.run(&["rollback", &name, "--to", "ffff"]).failed();
+    assert!(unknown.contains("ffff") && unknown.contains("history"), "{unknown}");
+}
+
+#[test]
 fn arguments_of_a_call() {
     let user = User::new();
     let name = user.publish("conformance");

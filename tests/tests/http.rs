@@ -123,7 +123,7 @@ fn publishing_answers_what_happened() {
     owner.put(&format!("/v1/database/{name}?host_type=Cobol"), modules::bytes("publish-v1")).expect(400);
     // Keys that mean something to other servers only.
     owner
-        .put(&format!("/v1/database/{name}?num_replicas=1&org=us"), modules::bytes("publish-v2"))
+        .put(&format!("/v1/database/{name}?num_replicas=1&shard=7"), modules::bytes("publish-v2"))
         .expect(200);
 }
 
@@ -209,7 +209,7 @@ fn schemas_of_both_versions() {
         list.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_string()).collect()
     };
     assert_eq!(names(&nine["tables"]), ["item"]);
-    assert_eq!(names(&nine["reducers"]), ["add_item", "init"]);
+    assert_eq!(names(&nine["reducers"]), ["add_item", "fill", "init", "remove_items"]);
 
     let ten = database.owner.get(&database.url("/schema?version=10")).expect(200).json();
     let sections = ten["sections"].as_array().unwrap();

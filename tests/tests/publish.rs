@@ -66,7 +66,7 @@ fn a_table_that_has_gone_is_not_dropped_in_silence(language: Language) {
     let database = Database::publish_in(language, Server::shared(), "publish-v2");
     database.call("add_shelf", r#"[1, "top"]"#).expect(200);
     let answer = database.owner.publish_program(&database.name, &language.program("publish-v1")).expect(400);
-    assert!(answer.text().contains("shelf"), "{}", answer.text());
+    assert!(answer.text().contains("table `shelf` is gone, and has 1 row"), "{}", answer.text());
     assert_eq!(database.rows("shelf_one"), [json!({ "id": 1, "label": "top" })]);
 }
 

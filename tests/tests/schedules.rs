@@ -1,16 +1,9 @@
 //! Scheduled tables in real time, and through kills. (What is subtle about them is tested under a virtual clock, in
 //! the runtime.)
 
-use std::{
-    collections::HashMap,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, thread, time::Duration};
 
-use orrery_tests::{Database, Server, random::Random};
-
-/// Longer than anything takes on a slow and busy machine.
-const PATIENCE: Duration = Duration::from_secs(100);
+use orrery_tests::{Database, Server, random::Random, wait_until};
 
 const SECOND: i64 = 1_000_000;
 
@@ -19,15 +12,6 @@ fn ran(database: &Database) -> Vec<(String, i64)> {
     let run =
         |row: &serde_json::Value| (row["name"].as_str().unwrap().to_string(), row["at"].as_i64().unwrap());
     database.rows("runs").iter().map(run).collect()
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]
@@ -130,7 +114,9 @@ fn kills_while_one_shots_run() {
             assert!(counts.get(&errand).is_none_or(|count| *count == 1), "{errand} ran more than once");
         }
     }
-    // Nearly all: only those that were killed in the act are missing.
+    // Missing are only those whose row had gone when the server was killed: no more each time than run at once, and as
+    // many that were about to.
     let errands = counts.keys().filter(|name| name.starts_with("send")).count();
-    assert!(errands + 2 * ROUNDS * 8 >= scheduled / 2, "{errands} of {} errands ran", scheduled / 2);
+    let kills = ROUNDS + ROUNDS / 3;
+    assert!(errands + kills * 2 * 8 >= scheduled / 2, "{errands} of {} errands ran", scheduled / 2);
 }

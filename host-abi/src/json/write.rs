@@ -172,7 +172,8 @@ impl Compiler<'_> {
             }
             AlgebraicType::Ref(target) => {
                 let ty = self.guard.follow(target.0)?;
-                let shape = self.ty(ty)?;
+                // What has a name and no members is a struct that happens to be empty, not the unit.
+                let shape = if is_plain && ty.is_unit() { Shape::Unit("{}") } else { self.ty(ty)? };
                 self.guard.unfollow();
                 shape
             }
@@ -444,6 +445,29 @@ mod tests {
 
     fn variant(tag: u8, value: AlgebraicValue) -> AlgebraicValue {
         AlgebraicValue::Sum(SumValue { tag, value: Box::new(value) })
+    }
+
+    #[test]
+    fn an_empty_struct_is_no_unit_in_plain_json() {
+        let typespace = Typespace { types: vec![AlgebraicType::unit()] };
+        let named = || AlgebraicType::Ref(TypeRef(0));
+        let ty = AlgebraicType::Product(ProductType {
+            elements: [("a", named()), ("b", AlgebraicType::unit())]
+                .map(|(name, ty)| Element { name: Some(name.into()), ty })
+                .into(),
+        });
+        let write = |ty: &AlgebraicType, dialect, value: &[u8]| {
+            JsonWriter::new(ty, &typespace, dialect).unwrap().to_string(value).unwrap()
+        };
+        assert_eq!(write(&ty, Dialect::Plain, &[]), r#"{"a":{},"b":[]}"#);
+        assert_eq!(write(&ty, Dialect::Typed, &[]), r#"{"a":[],"b":[]}"#);
+        let array = AlgebraicType::Array(Box::new(named()));
+        assert_eq!(write(&array, Dialect::Plain, &[2, 0, 0, 0]), "[{},{}]");
+        let variant = |name: &str, ty| Variant { name: Some(name.into()), ty };
+        let sum = SumType { variants: [variant("x", AlgebraicType::unit()), variant("y", named())].into() };
+        let sum = AlgebraicType::Sum(sum);
+        assert_eq!(write(&sum, Dialect::Plain, &[0]), r#""x""#);
+        assert_eq!(write(&sum, Dialect::Plain, &[1]), r#"{"y":{}}"#);
     }
 
     #[test]

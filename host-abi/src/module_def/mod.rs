@@ -23,7 +23,7 @@ pub use raw_v10::*;
 ///
 /// *Name* is the canonical name: what is stored, shown and used in SQL. *Accessor name* is what the code wrote;
 /// it stays usable as an alias. Things of a submodule carry its namespace as a prefix (`ns.table`).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModuleDef {
     /// The version of the raw definition it came from: 9 or 10.
     pub raw_version: u8,

@@ -69,16 +69,6 @@ pub(crate) enum Compiled {
     Change(Change),
 }
 
-impl Compiled {
-    /// The query, if it is one.
-    pub(crate) fn query(self) -> Option<Query> {
-        match self {
-            Self::Query(query) => Some(query),
-            Self::Change(_) => None,
-        }
-    }
-}
-
 impl Queries {
     /// What the program of this catalog lets be asked. The error is for the publisher: a rule is not valid.
     pub(crate) fn new(catalog: &Catalog) -> Result<Self, String> {

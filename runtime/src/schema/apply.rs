@@ -3,26 +3,29 @@
 use std::sync::Arc;
 
 use orrery_host_abi::{
-    AlgebraicType, ColId, Element, Hash, IndexId, ModuleDef, ProductType, SequenceId, TableId,
-    bsatn::Encode,
-    module_def::{IndexAlgorithm, IndexDef, TableDef, ViewDef},
+    ColId, Element, IndexId, ModuleDef, ProductType, SequenceId, TableId,
+    module_def::{ColumnDef, IndexAlgorithm, IndexDef, SequenceDef, TableDef, ViewDef},
 };
 
 use super::{
     catalog::Catalog,
-    plan::{Step, plan},
-    system::{FIRST_USER_ID, SYSTEM_TABLES, table},
+    checks::duplicates_reason,
+    plan::{Plan, Step},
+    rows::{
+        Row, column_accessor_row, column_row, constraint_row, delete_where, find_id, forget_table, index_row,
+        rule_row, schedule_row, sequence_row, table_row, view_row,
+    },
+    system::{FIRST_USER_ID, table},
 };
 use crate::{
-    database::{DatabaseKey, Program, ProgramKind},
     query::Queries,
-    store::{self, IndexKind, IndexSpec, SequenceSpec, TableKind, TableSpec, WriteError, Writer},
+    store::{self, IndexKind, IndexSpec, SequenceSpec, Table, TableKind, TableSpec, WriteError, Writer},
 };
 
 /// Why a schema could not be applied.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct SchemaError(String);
+pub(crate) struct SchemaError(pub(super) String);
 
 impl From<WriteError> for SchemaError {
     fn from(error: WriteError) -> Self {
@@ -33,35 +36,6 @@ impl From<WriteError> for SchemaError {
 impl From<store::SchemaError> for SchemaError {
     fn from(error: store::SchemaError) -> Self {
         Self(error.to_string())
-    }
-}
-
-/// A row of a system table in the making.
-#[derive(Default)]
-struct Row(Vec<u8>);
-
-impl Row {
-    /// Adds a column.
-    fn with<T: Encode + ?Sized>(mut self, column: &T) -> Self {
-        column.encode(&mut self.0);
-        self
-    }
-
-    /// Adds a column of 32 bytes: an identity or a hash.
-    fn with_32(mut self, column: [u8; 32]) -> Self {
-        self.0.extend_from_slice(&column);
-        self
-    }
-
-    /// Adds a list of columns.
-    fn with_columns(self, columns: &[ColId]) -> Self {
-        let columns: Vec<u16> = columns.iter().map(|column| column.0).collect();
-        self.with(&columns)
-    }
-
-    fn insert(mut self, writer: &mut Writer, into: TableId) -> Result<(), SchemaError> {
-        writer.insert(into, &mut self.0)?;
-        Ok(())
     }
 }
 
@@ -95,253 +69,376 @@ impl Ids {
 }
 
 /// Takes the next id.
-fn take(counter: &mut u32) -> u32 {
+pub(super) fn take(counter: &mut u32) -> u32 {
     let id = *counter;
     *counter += 1;
     id
 }
 
-/// Makes all tables of a new database.
-pub(crate) fn initialise(
+/// Carries out a plan from `old` (none for an empty database) to `new`, within the open transaction.
+pub(crate) fn apply(
     writer: &mut Writer,
-    key: DatabaseKey,
-    hash: Hash,
-    program: &Program,
-    module: &Arc<ModuleDef>,
+    old: Option<&ModuleDef>,
+    new: &ModuleDef,
+    plan: &Plan,
 ) -> Result<(), SchemaError> {
-    create_system_tables(writer)?;
-    write_module_row(writer, key, hash, program)?;
-    let steps = plan(None, module).map_err(|reasons| SchemaError(reasons.join("\n")))?;
-    apply(writer, module, &steps)
+    let nothing = ModuleDef::default();
+    let ids = Ids::after_existing(writer);
+    let mut change = Change { writer, ids, old: old.unwrap_or(&nothing), new };
+    change.forget_aliases(&plan.steps)?;
+    plan.steps.iter().try_for_each(|step| change.step(*step))?;
+    change.rules()
 }
 
-/// Makes the system tables and writes down what they are in themselves.
-fn create_system_tables(writer: &mut Writer) -> Result<(), SchemaError> {
-    let mut first_index = 1;
-    for table in SYSTEM_TABLES {
-        writer.create_table(table.spec(first_index))?;
-        first_index += u32::try_from(table.indexes.len()).expect("a system table has few indexes");
-    }
-    let (mut index_id, mut constraint_id) = (1, 1);
-    for system in SYSTEM_TABLES {
-        let id = system.id;
-        let primary_key = system.primary_key.map(ColId);
-        table_row(id, system.name, true, system.is_public, primary_key).insert(writer, table::TABLE)?;
-        for ((name, ty), position) in system.columns.iter().zip(0..) {
-            column_row(id, position, name, &ty.algebraic()).insert(writer, table::COLUMN)?;
-        }
-        for (columns, unique) in system.indexes {
-            let names = system.column_names(columns);
-            let columns: Vec<_> = columns.iter().map(|column| ColId(*column)).collect();
-            let name = format!("{}_{names}_idx_btree", system.name);
-            index_row(take(&mut index_id), id, &name, &IndexAlgorithm::BTree(columns.clone()))
-                .insert(writer, table::INDEX)?;
-            if *unique {
-                let name = format!("{}_{names}_key", system.name);
-                constraint_row(take(&mut constraint_id), &name, id, &columns)
-                    .insert(writer, table::CONSTRAINT)?;
+/// A change of the schema under way.
+struct Change<'c> {
+    writer: &'c mut Writer,
+    ids: Ids,
+    old: &'c ModuleDef,
+    new: &'c ModuleDef,
+}
+
+impl Change<'_> {
+    /// Before any is given: one thing may get the name that another one had.
+    fn forget_aliases(&mut self, steps: &[Step]) -> Result<(), SchemaError> {
+        for step in steps {
+            match *step {
+                Step::ChangeIndexAlias { table, index } => {
+                    let name = &self.new.tables[table].indexes[index].name;
+                    delete_where(self.writer, table::INDEX_ACCESSOR, |row| row.has_text(0, name))?;
+                }
+                Step::ChangeTableAccessor(table) => {
+                    let name = &self.new.tables[table].name;
+                    delete_where(self.writer, table::TABLE_ACCESSOR, |row| row.has_text(0, name))?;
+                }
+                Step::ChangeColumnAccessor { table, column } => {
+                    let table = &self.new.tables[table];
+                    let column = &table.columns[column].name;
+                    delete_where(self.writer, table::COLUMN_ACCESSOR, |row| {
+                        row.has_text(0, &table.name) && row.has_text(1, column)
+                    })?;
+                }
+                _ => {}
             }
         }
-        if let Some((column, sequence)) = system.sequence {
-            let name = format!("{}_{}_seq", system.name, system.column_names(&[column]));
-            let spec = SequenceSpec {
-                id: SequenceId(sequence),
-                column: ColId(column),
-                start: i128::from(FIRST_USER_ID) + 1,
-                min_value: 1,
-                max_value: i128::MAX,
-                increment: 1,
-            };
-            sequence_row(&name, id, &spec, FIRST_USER_ID.into()).insert(writer, table::SEQUENCE)?;
-        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Writes the one row of `st_module`.
-pub(crate) fn write_module_row(
-    writer: &mut Writer,
-    key: DatabaseKey,
-    hash: Hash,
-    program: &Program,
-) -> Result<(), SchemaError> {
-    writer.clear(table::MODULE)?;
-    let mut row = Row::default();
-    row.0.reserve(program.bytes.len() + 128);
-    row.with_32(key.database.0)
-        .with_32(key.owner.0)
-        .with(match program.kind {
-            ProgramKind::Wasm => &0u8,
-            ProgramKind::Js => &1u8,
-        })
-        .with_32(hash.0)
-        .with(&program.bytes)
-        .with("")
-        .insert(writer, table::MODULE)
-}
-
-/// Carries out the steps of a plan, within the open transaction.
-pub(crate) fn apply(writer: &mut Writer, module: &Arc<ModuleDef>, steps: &[Step]) -> Result<(), SchemaError> {
-    let mut ids = Ids::after_existing(writer);
-    for step in steps {
+    fn step(&mut self, step: Step) -> Result<(), SchemaError> {
+        let (old, new) = (self.old, self.new);
         match step {
-            Step::AddTable(place) => add_table(writer, &mut ids, &module.tables[*place])?,
-            Step::AddIndex { table, index } => {
-                let def = &module.tables[*table];
-                let id = writer
-                    .tables()
-                    .find(|stored| *stored.spec().name == *def.name)
-                    .map(|stored| stored.spec().id)
-                    .ok_or_else(|| SchemaError(format!("table `{}` is missing", def.name)))?;
-                let index = &def.indexes[*index];
-                let spec = index_spec(def, index, take(&mut ids.index));
-                writer.add_index(id, spec.clone())?;
-                index_rows(writer, id, index, spec.id)?;
+            Step::RemoveIndex { table, index } => {
+                let table = &old.tables[table];
+                self.remove_index(table, &table.indexes[index])
             }
-            Step::AddView(place) => add_view(writer, take(&mut ids.view), &module.views[*place])?,
+            Step::RemoveConstraint { table, constraint } => {
+                let table = &old.tables[table];
+                let constraint = &table.unique_constraints[constraint];
+                let id = self.table_id(&table.name)?;
+                delete_where(self.writer, table::CONSTRAINT, |row| {
+                    row.id(2) == id.0 && row.has_text(1, &constraint.name)
+                })?;
+                let now = new.tables.iter().find(|other| other.name == table.name);
+                let is_unique = now.is_some_and(|now| is_unique(now, &constraint.columns));
+                self.set_unique(table, &constraint.columns, is_unique)
+            }
+            Step::RemoveSequence { table, sequence } => {
+                let table = &old.tables[table];
+                self.remove_sequence(table, &table.sequences[sequence])
+            }
+            Step::RemoveSchedule(table) => {
+                let id = self.table_id(&old.tables[table].name)?;
+                delete_where(self.writer, table::SCHEDULED, |row| row.id(1) == id.0)
+            }
+            Step::RemoveView(view) => self.remove_view(&old.views[view]),
+            Step::RemoveTable(table) => {
+                let name = &old.tables[table].name;
+                let id = self.table_id(name)?;
+                self.writer.drop_table(id)?;
+                forget_table(self.writer, id, name)
+            }
+            Step::ReplaceTable(table) => self.replace_table(&new.tables[table]),
+            Step::ChangeColumns(table) | Step::AddColumns(table) => self.change_columns(&new.tables[table]),
+            Step::ChangeIndexAlias { table, index } => self.index_alias(&new.tables[table].indexes[index]),
+            Step::ChangeTableAccessor(table) => self.table_accessor(&new.tables[table]),
+            Step::ChangeColumnAccessor { table, column } => {
+                let table = &new.tables[table];
+                column_accessor_row(&table.name, &table.columns[column])
+                    .insert(self.writer, table::COLUMN_ACCESSOR)
+            }
+            Step::AddTable(table) => {
+                let id = TableId(take(&mut self.ids.table));
+                self.add_table(id, &new.tables[table])
+            }
+            Step::AddIndex { table, index } => {
+                let table = &new.tables[table];
+                let index = &table.indexes[index];
+                let id = self.table_id(&table.name)?;
+                let spec = index_spec(table, index, take(&mut self.ids.index));
+                self.writer
+                    .add_index(id, spec.clone())
+                    .map_err(|error| explain(error, table, &spec.columns))?;
+                self.index_rows(id, index, spec.id)
+            }
+            Step::AddConstraint { table, constraint } => {
+                let table = &new.tables[table];
+                let constraint = &table.unique_constraints[constraint];
+                let (id, constraint_id) = (self.table_id(&table.name)?, take(&mut self.ids.constraint));
+                constraint_row(constraint_id, &constraint.name, id, &constraint.columns)
+                    .insert(self.writer, table::CONSTRAINT)?;
+                self.set_unique(table, &constraint.columns, true)
+            }
+            Step::AddSequence { table, sequence } => {
+                let table = &new.tables[table];
+                let sequence = &table.sequences[sequence];
+                let id = self.table_id(&table.name)?;
+                let spec = sequence_spec(sequence, take(&mut self.ids.sequence));
+                self.writer.add_sequence(id, spec.clone())?;
+                sequence_row(&sequence.name, id, &spec, spec.start).insert(self.writer, table::SEQUENCE)
+            }
+            Step::AddSchedule(table) => {
+                let table = &new.tables[table];
+                let id = self.table_id(&table.name)?;
+                self.add_schedule(id, table)
+            }
+            Step::AddView(view) => self.add_view(&new.views[view]),
+            // At the end, when there are the tables that they are about.
+            Step::RemoveRule(_) | Step::AddRule(_) => Ok(()),
+            Step::ChangeAccess(table) | Step::ChangePrimaryKey(table) => {
+                let table = &new.tables[table];
+                let id = self.table_id(&table.name)?;
+                delete_where(self.writer, table::TABLE, |row| row.id(0) == id.0)?;
+                self.describe_table(id, table)
+            }
+            Step::ChangeViewAccess(view) => {
+                let view = &new.views[view];
+                let id = find_id(self.writer, table::VIEW, |row| row.has_text(1, &view.name));
+                let id = id.ok_or_else(|| SchemaError(format!("view `{}` is missing", view.name)))?;
+                delete_where(self.writer, table::VIEW, |row| row.id(0) == id)?;
+                view_row(id, view).insert(self.writer, table::VIEW)
+            }
         }
     }
-    writer.clear(table::ROW_LEVEL_SECURITY)?;
-    if module.row_level_security.is_empty() {
-        return Ok(());
+
+    /// Writes the row-level security rules.
+    fn rules(&mut self) -> Result<(), SchemaError> {
+        self.writer.clear(table::ROW_LEVEL_SECURITY)?;
+        if self.new.row_level_security.is_empty() {
+            return Ok(());
+        }
+        let catalog = Catalog::new(&Arc::new(self.new.clone()), self.writer).map_err(SchemaError)?;
+        let queries = Queries::new(&catalog).map_err(SchemaError)?;
+        for (filtered, sql) in queries.rules().tables().iter().zip(&self.new.row_level_security) {
+            rule_row(*filtered, sql).insert(self.writer, table::ROW_LEVEL_SECURITY)?;
+        }
+        Ok(())
     }
-    let catalog = Catalog::new(module, writer).map_err(SchemaError)?;
-    let queries = Queries::new(&catalog).map_err(SchemaError)?;
-    for (filtered, sql) in queries.rules().tables().iter().zip(&module.row_level_security) {
-        Row::default().with(&filtered.0).with(sql).insert(writer, table::ROW_LEVEL_SECURITY)?;
+
+    // ---- tables ----
+
+    fn table_id(&self, name: &str) -> Result<TableId, SchemaError> {
+        let stored = self.writer.tables().find(|stored| *stored.spec().name == *name);
+        stored.map(Table::id).ok_or_else(|| SchemaError(format!("table `{name}` is missing")))
     }
-    Ok(())
+
+    fn add_table(&mut self, id: TableId, def: &TableDef) -> Result<(), SchemaError> {
+        let ids = &mut self.ids;
+        let indexes: Vec<_> =
+            def.indexes.iter().map(|index| index_spec(def, index, take(&mut ids.index))).collect();
+        let sequences: Vec<_> =
+            def.sequences.iter().map(|sequence| sequence_spec(sequence, take(&mut ids.sequence))).collect();
+        self.writer.create_table(TableSpec {
+            id,
+            name: def.name.clone(),
+            row_type: row_type(&def.columns),
+            indexes: indexes.clone(),
+            sequences: sequences.clone(),
+            kind: if def.is_event { TableKind::Event } else { TableKind::Durable },
+        })?;
+
+        self.describe_table(id, def)?;
+        self.table_accessor(def)?;
+        for (column, position) in def.columns.iter().zip(0..) {
+            column_row(id.0, position, &column.name, &column.ty).insert(self.writer, table::COLUMN)?;
+            column_accessor_row(&def.name, column).insert(self.writer, table::COLUMN_ACCESSOR)?;
+        }
+        for (index, spec) in def.indexes.iter().zip(&indexes) {
+            self.index_rows(id, index, spec.id)?;
+        }
+        for constraint in &def.unique_constraints {
+            let constraint_id = take(&mut self.ids.constraint);
+            constraint_row(constraint_id, &constraint.name, id, &constraint.columns)
+                .insert(self.writer, table::CONSTRAINT)?;
+        }
+        for (sequence, spec) in def.sequences.iter().zip(&sequences) {
+            sequence_row(&sequence.name, id, spec, spec.start).insert(self.writer, table::SEQUENCE)?;
+        }
+        if def.schedule.is_some() {
+            self.add_schedule(id, def)?;
+        }
+        if def.is_event {
+            Row::default().with(&id.0).insert(self.writer, table::EVENT_TABLE)?;
+        }
+        Ok(())
+    }
+
+    fn describe_table(&mut self, id: TableId, def: &TableDef) -> Result<(), SchemaError> {
+        table_row(id, &def.name, false, def.is_public, def.primary_key).insert(self.writer, table::TABLE)
+    }
+
+    fn table_accessor(&mut self, def: &TableDef) -> Result<(), SchemaError> {
+        Row::default().with(&def.name).with(&def.accessor_name).insert(self.writer, table::TABLE_ACCESSOR)
+    }
+
+    /// Makes a table anew that has no rows. It keeps its id, and its sequences go on where they were.
+    fn replace_table(&mut self, def: &TableDef) -> Result<(), SchemaError> {
+        let id = self.table_id(&def.name)?;
+        let mut reached = Vec::new();
+        for sequence in &def.sequences {
+            let stored = find_id(self.writer, table::SEQUENCE, |row| {
+                row.id(2) == id.0 && row.has_text(1, &sequence.name)
+            });
+            if let Some(state) = stored.and_then(|stored| self.writer.sequence(SequenceId(stored))) {
+                reached.push((&sequence.name, state.next));
+            }
+        }
+        self.writer.drop_table(id)?;
+        forget_table(self.writer, id, &def.name)?;
+        self.add_table(id, def)?;
+        for (name, next) in reached {
+            let new = find_id(self.writer, table::SEQUENCE, |row| row.id(2) == id.0 && row.has_text(1, name));
+            match new.map(|new| self.writer.set_sequence(SequenceId(new), next)) {
+                // One with other bounds begins at its own start.
+                None | Some(Ok(()) | Err(store::SchemaError::InvalidSequence(_))) => {}
+                Some(Err(error)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a table the types of its columns and its new ones.
+    fn change_columns(&mut self, def: &TableDef) -> Result<(), SchemaError> {
+        let id = self.table_id(&def.name)?;
+        let there = self.writer.table(id).map_or(0, |stored| stored.layout().columns().len());
+        let added = def.columns.get(there..).unwrap_or_default();
+        let defaults: Vec<&[u8]> = added.iter().filter_map(|column| column.default.as_deref()).collect();
+        self.writer.alter_table(id, &def.name, row_type(&def.columns), &defaults.concat())?;
+        delete_where(self.writer, table::COLUMN, |row| row.id(0) == id.0)?;
+        for (column, position) in def.columns.iter().zip(0..) {
+            column_row(id.0, position, &column.name, &column.ty).insert(self.writer, table::COLUMN)?;
+        }
+        for column in added {
+            column_accessor_row(&def.name, column).insert(self.writer, table::COLUMN_ACCESSOR)?;
+        }
+        Ok(())
+    }
+
+    fn add_schedule(&mut self, id: TableId, def: &TableDef) -> Result<(), SchemaError> {
+        let Some(schedule) = &def.schedule else { return Ok(()) };
+        schedule_row(take(&mut self.ids.schedule), id, schedule).insert(self.writer, table::SCHEDULED)
+    }
+
+    // ---- indexes and sequences ----
+
+    fn index_rows(&mut self, table: TableId, index: &IndexDef, id: IndexId) -> Result<(), SchemaError> {
+        index_row(id, table, &index.name, &index.algorithm).insert(self.writer, table::INDEX)?;
+        self.index_alias(index)
+    }
+
+    fn index_alias(&mut self, index: &IndexDef) -> Result<(), SchemaError> {
+        let Some(alias) = &index.alias else { return Ok(()) };
+        Row::default().with(&index.name).with(alias).insert(self.writer, table::INDEX_ACCESSOR)
+    }
+
+    fn remove_index(&mut self, table: &TableDef, index: &IndexDef) -> Result<(), SchemaError> {
+        let table_id = self.table_id(&table.name)?;
+        let id =
+            find_id(self.writer, table::INDEX, |row| row.id(1) == table_id.0 && row.has_text(2, &index.name));
+        let id = id.ok_or_else(|| SchemaError(format!("index `{}` is missing", index.name)))?;
+        self.writer.drop_index(IndexId(id))?;
+        delete_where(self.writer, table::INDEX, |row| row.id(0) == id)?;
+        delete_where(self.writer, table::INDEX_ACCESSOR, |row| row.has_text(0, &index.name))
+    }
+
+    /// Makes the indexes over these columns unique, or not.
+    fn set_unique(
+        &mut self,
+        table: &TableDef,
+        columns: &[ColId],
+        is_unique: bool,
+    ) -> Result<(), SchemaError> {
+        let id = self.table_id(&table.name)?;
+        let stored = self.writer.table(id).map(|stored| stored.spec().indexes.clone()).unwrap_or_default();
+        for spec in stored {
+            if spec.unique != is_unique && same_set(&spec.columns, columns) {
+                self.writer.drop_index(spec.id)?;
+                let spec = IndexSpec { unique: is_unique, ..spec };
+                self.writer.add_index(id, spec).map_err(|error| explain(error, table, columns))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_sequence(&mut self, table: &TableDef, sequence: &SequenceDef) -> Result<(), SchemaError> {
+        let table_id = self.table_id(&table.name)?;
+        let id = find_id(self.writer, table::SEQUENCE, |row| {
+            row.id(2) == table_id.0 && row.has_text(1, &sequence.name)
+        });
+        let id = id.ok_or_else(|| SchemaError(format!("sequence `{}` is missing", sequence.name)))?;
+        self.writer.drop_sequence(SequenceId(id))?;
+        delete_where(self.writer, table::SEQUENCE, |row| row.id(0) == id)
+    }
+
+    // ---- views ----
+
+    fn add_view(&mut self, view: &ViewDef) -> Result<(), SchemaError> {
+        let id = take(&mut self.ids.view);
+        view_row(id, view).insert(self.writer, table::VIEW)?;
+        let params = view.params.resolve(&self.new.typespace);
+        let params = params.map_err(|error| SchemaError(format!("view `{}`: {error}", view.name)))?;
+        for (param, position) in params.elements.iter().zip(0..) {
+            let name = param.name.as_deref().unwrap_or_default();
+            column_row(id, position, name, &param.ty).insert(self.writer, table::VIEW_PARAM)?;
+        }
+        for (column, position) in view.columns.iter().zip(0..) {
+            column_row(id, position, &column.name, &column.ty).insert(self.writer, table::VIEW_COLUMN)?;
+        }
+        Ok(())
+    }
+
+    fn remove_view(&mut self, view: &ViewDef) -> Result<(), SchemaError> {
+        let id = find_id(self.writer, table::VIEW, |row| row.has_text(1, &view.name));
+        let id = id.ok_or_else(|| SchemaError(format!("view `{}` is missing", view.name)))?;
+        delete_where(self.writer, table::VIEW, |row| row.id(0) == id)?;
+        delete_where(self.writer, table::VIEW_PARAM, |row| row.id(0) == id)?;
+        delete_where(self.writer, table::VIEW_COLUMN, |row| row.id(0) == id)
+    }
 }
 
-fn add_table(writer: &mut Writer, ids: &mut Ids, def: &TableDef) -> Result<(), SchemaError> {
-    let id = TableId(take(&mut ids.table));
-    let indexes: Vec<_> =
-        def.indexes.iter().map(|index| index_spec(def, index, take(&mut ids.index))).collect();
-    let sequences: Vec<_> = def
-        .sequences
-        .iter()
-        .map(|sequence| SequenceSpec {
-            id: SequenceId(take(&mut ids.sequence)),
-            column: sequence.column,
-            start: sequence.start.or(sequence.min_value).unwrap_or(1),
-            min_value: sequence.min_value.unwrap_or(1),
-            max_value: sequence.max_value.unwrap_or(i128::MAX),
-            increment: sequence.increment,
-        })
-        .collect();
-    let elements = def
-        .columns
-        .iter()
-        .map(|column| Element { name: Some(column.name.clone()), ty: column.ty.clone() })
-        .collect();
-    writer.create_table(TableSpec {
-        id,
-        name: def.name.clone(),
-        row_type: ProductType { elements },
-        indexes: indexes.clone(),
-        sequences: sequences.clone(),
-        kind: if def.is_event { TableKind::Event } else { TableKind::Durable },
-    })?;
-
-    table_row(id.0, &def.name, false, def.is_public, def.primary_key).insert(writer, table::TABLE)?;
-    Row::default().with(&def.name).with(&def.accessor_name).insert(writer, table::TABLE_ACCESSOR)?;
-    for (column, position) in def.columns.iter().zip(0..) {
-        column_row(id.0, position, &column.name, &column.ty).insert(writer, table::COLUMN)?;
-        Row::default()
-            .with(&def.name)
-            .with(&column.name)
-            .with(&column.accessor_name)
-            .insert(writer, table::COLUMN_ACCESSOR)?;
-    }
-    for (index, spec) in def.indexes.iter().zip(&indexes) {
-        index_rows(writer, id, index, spec.id)?;
-    }
-    for constraint in &def.unique_constraints {
-        constraint_row(take(&mut ids.constraint), &constraint.name, id.0, &constraint.columns)
-            .insert(writer, table::CONSTRAINT)?;
-    }
-    for (sequence, spec) in def.sequences.iter().zip(&sequences) {
-        sequence_row(&sequence.name, id.0, spec, spec.start).insert(writer, table::SEQUENCE)?;
-    }
-    if let Some(schedule) = &def.schedule {
-        Row::default()
-            .with(&take(&mut ids.schedule))
-            .with(&id.0)
-            .with(&schedule.function)
-            .with(&schedule.name)
-            .with(&schedule.at_column.0)
-            .insert(writer, table::SCHEDULED)?;
-    }
-    if def.is_event {
-        Row::default().with(&id.0).insert(writer, table::EVENT_TABLE)?;
-    }
-    Ok(())
-}
-
-fn add_view(writer: &mut Writer, id: u32, view: &ViewDef) -> Result<(), SchemaError> {
-    // No table stands behind a view: it is computed when it is asked for.
-    let no_table = 1_u8;
-    Row::default()
-        .with(&id)
-        .with(&view.name)
-        .with(&no_table)
-        .with(&view.is_public)
-        .with(&view.is_anonymous)
-        .insert(writer, table::VIEW)?;
-    for (column, position) in view.columns.iter().zip(0..) {
-        column_row(id, position, &column.name, &column.ty).insert(writer, table::VIEW_COLUMN)?;
-    }
-    Ok(())
-}
-
-fn index_rows(writer: &mut Writer, table: TableId, index: &IndexDef, id: IndexId) -> Result<(), SchemaError> {
-    index_row(id.0, table.0, &index.name, &index.algorithm).insert(writer, table::INDEX)?;
-    if let Some(alias) = &index.alias {
-        Row::default().with(&index.name).with(alias).insert(writer, table::INDEX_ACCESSOR)?;
-    }
-    Ok(())
-}
-
-fn table_row(id: u32, name: &str, is_system: bool, is_public: bool, primary_key: Option<ColId>) -> Row {
-    let row = Row::default()
-        .with(&id)
-        .with(name)
-        .with(if is_system { "system" } else { "user" })
-        .with(if is_public { "public" } else { "private" });
-    match primary_key {
-        Some(column) => row.with(&0_u8).with_columns(&[column]),
-        None => row.with(&1_u8),
+/// What is wrong with an index that was to be unique, in words.
+fn explain(error: store::SchemaError, table: &TableDef, columns: &[ColId]) -> SchemaError {
+    match error {
+        store::SchemaError::Duplicates { duplicates, .. } => {
+            SchemaError(duplicates_reason(table, columns, &duplicates))
+        }
+        error => error.into(),
     }
 }
 
-fn column_row(table: u32, position: u16, name: &str, ty: &AlgebraicType) -> Row {
-    Row::default().with(&table).with(&position).with(name).with(&ty.to_bsatn())
+fn row_type(columns: &[ColumnDef]) -> ProductType {
+    let element = |column: &ColumnDef| Element { name: Some(column.name.clone()), ty: column.ty.clone() };
+    ProductType { elements: columns.iter().map(element).collect() }
 }
 
-fn index_row(id: u32, table: u32, name: &str, algorithm: &IndexAlgorithm) -> Row {
-    let row = Row::default().with(&id).with(&table).with(name);
-    match algorithm {
-        IndexAlgorithm::BTree(columns) => row.with(&1_u8).with_columns(columns),
-        IndexAlgorithm::Direct(column) => row.with(&2_u8).with(&column.0),
-        IndexAlgorithm::Hash(columns) => row.with(&3_u8).with_columns(columns),
+fn sequence_spec(sequence: &SequenceDef, id: u32) -> SequenceSpec {
+    SequenceSpec {
+        id: SequenceId(id),
+        column: sequence.column,
+        start: sequence.start.or(sequence.min_value).unwrap_or(1),
+        min_value: sequence.min_value.unwrap_or(1),
+        max_value: sequence.max_value.unwrap_or(i128::MAX),
+        increment: sequence.increment,
     }
-}
-
-fn constraint_row(id: u32, name: &str, table: u32, columns: &[ColId]) -> Row {
-    Row::default().with(&id).with(name).with(&table).with(&1_u8).with_columns(columns)
-}
-
-fn sequence_row(name: &str, table: u32, spec: &SequenceSpec, allocated: i128) -> Row {
-    Row::default()
-        .with(&spec.id.0)
-        .with(name)
-        .with(&table)
-        .with(&spec.column.0)
-        .with(&spec.increment)
-        .with(&spec.start)
-        .with(&spec.min_value)
-        .with(&spec.max_value)
-        .with(&allocated)
 }
 
 /// The index as the store wants it. It is unique if a unique constraint covers exactly its columns.
@@ -351,8 +448,13 @@ fn index_spec(table: &TableDef, index: &IndexDef, id: u32) -> IndexSpec {
         id: IndexId(id),
         columns: columns.to_vec(),
         kind: index_kind(&index.algorithm),
-        unique: table.unique_constraints.iter().any(|constraint| same_set(&constraint.columns, columns)),
+        unique: is_unique(table, columns),
     }
+}
+
+/// Whether a unique constraint covers exactly these columns.
+fn is_unique(table: &TableDef, columns: &[ColId]) -> bool {
+    table.unique_constraints.iter().any(|constraint| same_set(&constraint.columns, columns))
 }
 
 /// The store's kind of an index.

@@ -33,6 +33,8 @@ pub(crate) struct ScheduledTable {
     pub(crate) id_index: IndexId,
     /// The reducer or procedure, by canonical name. Its argument is the row.
     pub(crate) function: Box<str>,
+    /// It is a procedure.
+    pub(crate) is_procedure: bool,
 }
 
 impl Catalog {
@@ -82,6 +84,7 @@ impl Catalog {
                         .ok_or_else(|| format!("the primary key of table `{}` has no index", def.name))?
                         .id,
                     function: schedule.function.clone(),
+                    is_procedure: module.procedure(&schedule.function).is_some(),
                 });
             }
         }

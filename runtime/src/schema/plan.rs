@@ -1,16 +1,75 @@
 //! Compares two definitions of a module: what must be done to the data, or why it cannot be done.
+//!
+//! The rules are the peer's, and wider in three places: a table without rows may change in any way, schedules may be
+//! added to and removed from tables, and sums may grow by variants of any size.
+
+use std::collections::{BTreeSet, HashMap};
 
 use orrery_host_abi::{
     ModuleDef,
-    module_def::{ColumnDef, TableDef, ViewDef},
+    module_def::{ColumnDef, IndexDef, TableDef, ViewDef},
 };
 
-use super::apply::same_set;
+use super::{
+    checks::{self, Stored},
+    growth::{Growth, growth, type_text},
+};
 
-/// One thing to do to the data. Places are those in the new definition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::enum_variant_names, reason = "steps that take away or change will join those that add")]
+/// One thing to do to the data, in the order in which they are done: first what goes, then what changes, then what
+/// is new. Of what goes, the place is that in the old definition; otherwise that in the new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
+    /// Remove an index.
+    RemoveIndex {
+        /// The table.
+        table: usize,
+        /// The index of that table.
+        index: usize,
+    },
+    /// Remove a unique constraint.
+    RemoveConstraint {
+        /// The table.
+        table: usize,
+        /// The constraint of that table.
+        constraint: usize,
+    },
+    /// Remove a sequence.
+    RemoveSequence {
+        /// The table.
+        table: usize,
+        /// The sequence of that table.
+        sequence: usize,
+    },
+    /// Nothing runs any more at the times that the table's rows name, or something else will.
+    RemoveSchedule(usize),
+    /// Forget a view.
+    RemoveView(usize),
+    /// Remove a row-level security rule.
+    RemoveRule(usize),
+    /// Remove a table, which has no rows.
+    RemoveTable(usize),
+    /// Make a table anew that has no rows: event tables, and those of which more changes than rows could follow.
+    ReplaceTable(usize),
+    /// Give the columns of a table other types, under which the rows stay as they are.
+    ChangeColumns(usize),
+    /// Add columns at the end of a table, and their default values to each row.
+    AddColumns(usize),
+    /// Give an index another alias.
+    ChangeIndexAlias {
+        /// The table.
+        table: usize,
+        /// The index of that table.
+        index: usize,
+    },
+    /// Give a table another name in the code.
+    ChangeTableAccessor(usize),
+    /// Give a column another name in the code.
+    ChangeColumnAccessor {
+        /// The table.
+        table: usize,
+        /// The column of that table.
+        column: usize,
+    },
     /// Make a table.
     AddTable(usize),
     /// Build an index over a table that is there.
@@ -20,271 +79,310 @@ pub(crate) enum Step {
         /// The index of that table.
         index: usize,
     },
+    /// Add a unique constraint to a table that is there.
+    AddConstraint {
+        /// The table.
+        table: usize,
+        /// The constraint of that table.
+        constraint: usize,
+    },
+    /// Add a sequence to a table that is there.
+    AddSequence {
+        /// The table.
+        table: usize,
+        /// The sequence of that table.
+        sequence: usize,
+    },
+    /// Something runs at the times that the table's rows name.
+    AddSchedule(usize),
     /// Make a view known.
     AddView(usize),
+    /// Add a row-level security rule.
+    AddRule(usize),
+    /// Let everybody read the table, or the owner only.
+    ChangeAccess(usize),
+    /// Note another primary key, or none.
+    ChangePrimaryKey(usize),
+    /// Note whether a view is public.
+    ChangeViewAccess(usize),
 }
 
-impl Step {
-    /// The step in words.
-    pub(crate) fn describe(self, module: &ModuleDef) -> String {
-        match self {
-            Self::AddTable(table) => format!("Created table: {}", module.tables[table].name),
-            Self::AddIndex { table, index } => {
-                let table = &module.tables[table];
-                format!("Created index: {} on {}", table.indexes[index].name, table.name)
-            }
-            Self::AddView(view) => format!("Created view: {}", module.views[view].name),
-        }
-    }
+/// What turns the data of one module into that of another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Plan {
+    /// What to do, in order.
+    pub(crate) steps: Vec<Step>,
+    /// Whether clients that know the old module may misunderstand what they are told, so that all must go.
+    pub(crate) breaks_clients: bool,
 }
 
-/// What turns data of the module `old` (none for an empty database) into data of the module `new`: steps, or
-/// every reason why it cannot be done. Functions may change in any way.
-pub(crate) fn plan(old: Option<&ModuleDef>, new: &ModuleDef) -> Result<Vec<Step>, Vec<String>> {
-    let mut steps = Vec::new();
-    let mut reasons = Vec::new();
-    for (place, table) in new.tables.iter().enumerate() {
-        match old.and_then(|old| old.tables.iter().find(|other| other.name == table.name)) {
-            None => steps.push(Step::AddTable(place)),
-            Some(old) => {
-                compare_tables(old, table, &mut reasons);
-                let added = table
-                    .indexes
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, index)| !old.indexes.iter().any(|other| other.name == index.name));
-                steps.extend(added.map(|(index, _)| Step::AddIndex { table: place, index }));
-            }
-        }
-    }
-    for (place, view) in new.views.iter().enumerate() {
-        match old.and_then(|old| old.views.iter().find(|other| other.name == view.name)) {
-            None => steps.push(Step::AddView(place)),
-            Some(old) => compare_views(old, view, &mut reasons),
-        }
-    }
-    if let Some(old) = old {
-        for table in &old.tables {
-            if !new.tables.iter().any(|other| other.name == table.name) {
-                reasons.push(format!(
-                    "table `{}` is gone: keep it in the module, or publish with the data deleted",
-                    table.name
-                ));
-            }
-        }
-        for view in &old.views {
-            if !new.views.iter().any(|other| other.name == view.name) {
-                reasons.push(format!(
-                    "view `{}` is gone: keep it in the module, or publish with the data deleted",
-                    view.name
-                ));
-            }
-        }
-    }
-    if reasons.is_empty() { Ok(steps) } else { Err(reasons) }
+/// What turns data of the module `old` (none for an empty database) into data of the module `new`, or every reason
+/// why it cannot be done. Functions may change in any way.
+///
+/// Looks at rows as far as that is quick; whether they allow new unique constraints,
+/// [`check_unique`](checks::check_unique) tells.
+pub(crate) fn plan(
+    old: Option<&ModuleDef>,
+    new: &ModuleDef,
+    stored: &Stored<'_>,
+) -> Result<Plan, Vec<String>> {
+    let nothing = ModuleDef::default();
+    let old = old.unwrap_or(&nothing);
+    let mut draft = Draft::default();
+    draft.tables(old, new, stored);
+    draft.views(old, new);
+    draft.rules(old, new);
+    let Draft { mut plan, reasons } = draft;
+    plan.steps.sort_unstable();
+    if reasons.is_empty() { Ok(plan) } else { Err(reasons) }
 }
 
-fn compare_tables(old: &TableDef, new: &TableDef, reasons: &mut Vec<String>) {
-    let name = &new.name;
-    let mut refuse = |what: String| {
-        reasons.push(format!("table `{name}`: {what}; undo that change, or publish with the data deleted"));
-    };
-    compare_columns(&old.columns, &new.columns, &mut refuse);
-    if old.primary_key != new.primary_key {
-        refuse("its primary key has changed".into());
+/// A plan in the making.
+#[derive(Default)]
+struct Draft {
+    plan: Plan,
+    reasons: Vec<String>,
+}
+
+/// A table that is in both definitions.
+#[derive(Clone, Copy)]
+struct Pair<'d> {
+    old: &'d TableDef,
+    new: &'d TableDef,
+    old_at: usize,
+    new_at: usize,
+}
+
+impl Draft {
+    fn tables(&mut self, old: &ModuleDef, new: &ModuleDef, stored: &Stored<'_>) {
+        let (old_tables, new_tables) = (by_name(old), by_name(new));
+        for (old_at, table) in old.tables.iter().enumerate() {
+            if new_tables.contains_key(&*table.name) {
+                continue;
+            }
+            match stored.row_count(&table.name) {
+                0 => {
+                    self.plan.steps.push(Step::RemoveTable(old_at));
+                    self.plan.breaks_clients = true;
+                }
+                rows => self.reasons.push(format!(
+                    "table `{}` is gone, and has {rows}: keep it in the module until they are deleted, or publish \
+                     with the data deleted",
+                    table.name,
+                    rows = checks::count(rows, "row"),
+                )),
+            }
+        }
+        for (new_at, table) in new.tables.iter().enumerate() {
+            let Some(&old_at) = old_tables.get(&*table.name) else {
+                self.plan.steps.push(Step::AddTable(new_at));
+                continue;
+            };
+            let pair = Pair { old: &old.tables[old_at], new: table, old_at, new_at };
+            let mut own = Self::default();
+            own.table(pair, stored);
+            if !own.reasons.is_empty() && stored.row_count(&table.name) == 0 {
+                // There is nothing that could not follow.
+                own.reasons.clear();
+                own.plan = Plan { steps: vec![Step::ReplaceTable(new_at)], breaks_clients: true };
+            }
+            self.plan.steps.append(&mut own.plan.steps);
+            self.plan.breaks_clients |= own.plan.breaks_clients;
+            self.reasons.append(&mut own.reasons);
+        }
     }
-    if old.is_event != new.is_event {
-        refuse("it cannot become or cease to be an event table".into());
+
+    fn table(&mut self, pair: Pair<'_>, stored: &Stored<'_>) {
+        let Pair { old, new, old_at, new_at } = pair;
+        if old.is_event != new.is_event {
+            let [before, after] = [old, new].map(|it| if it.is_event { "an event table" } else { "a table" });
+            self.refuse(new, &format!("it was {before} and is {after}"), "give the new one another name");
+        }
+        self.columns(pair);
+        self.indexes(pair);
+        self.constraints(pair);
+        self.sequences(pair, stored);
+        if old.schedule != new.schedule {
+            self.plan.steps.extend(old.schedule.as_ref().map(|_| Step::RemoveSchedule(old_at)));
+            self.plan.steps.extend(new.schedule.as_ref().map(|_| Step::AddSchedule(new_at)));
+        }
+        if old.accessor_name != new.accessor_name {
+            self.plan.steps.push(Step::ChangeTableAccessor(new_at));
+        }
+        if old.is_public != new.is_public {
+            self.plan.steps.push(Step::ChangeAccess(new_at));
+        }
+        if old.primary_key != new.primary_key {
+            self.plan.steps.push(Step::ChangePrimaryKey(new_at));
+        }
     }
-    if old.is_public != new.is_public {
-        refuse("its access has changed between public and private".into());
+
+    fn columns(&mut self, Pair { old, new, new_at, .. }: Pair<'_>) {
+        let mut growth_of_all = Growth::Same;
+        for (place, before) in old.columns.iter().enumerate() {
+            let name = &before.name;
+            let Some(now) = new.columns.iter().position(|column| column.name == *name) else {
+                let what = match new.columns.get(place) {
+                    Some(other) if old.column(&other.name).is_none() && other.ty == before.ty => {
+                        format!("column `{name}` is gone, and `{}` is new in its place", other.name)
+                    }
+                    _ => format!("column `{name}` is gone"),
+                };
+                self.refuse(new, &what, "keep it, with its name");
+                continue;
+            };
+            if now != place {
+                let order: Vec<_> = old.columns.iter().map(|column| format!("`{}`", column.name)).collect();
+                self.refuse(
+                    new,
+                    &format!("column `{name}` is in another place"),
+                    &format!("keep the order {}, with new columns behind them", order.join(", ")),
+                );
+            }
+            let column = &new.columns[now];
+            match growth(&before.ty, &column.ty) {
+                Ok(growth) => growth_of_all = growth_of_all.max(growth),
+                Err(reason) => self.refuse(
+                    new,
+                    &format!("the type of column `{name}` has changed: {reason}"),
+                    "keep the type, and add another column with a default at the end",
+                ),
+            }
+            if column.accessor_name != before.accessor_name {
+                self.plan.steps.push(Step::ChangeColumnAccessor { table: new_at, column: now });
+            }
+        }
+        let mut is_added = false;
+        for column in new.columns.iter().filter(|column| old.column(&column.name).is_none()) {
+            is_added = true;
+            if column.default.is_none() {
+                self.refuse(
+                    new,
+                    &format!("column `{}: {}` is new and has no default", column.name, type_text(&column.ty)),
+                    "give it one (`#[default(…)]` in Rust, `.default(…)` in TypeScript)",
+                );
+            }
+        }
+        if is_added {
+            self.plan.steps.push(Step::AddColumns(new_at));
+        } else if growth_of_all > Growth::Same {
+            self.plan.steps.push(Step::ChangeColumns(new_at));
+        }
+        self.plan.breaks_clients |= is_added || growth_of_all == Growth::Larger;
     }
-    if old.accessor_name != new.accessor_name {
-        refuse(format!(
-            "its name in the code has changed from `{}` to `{}`",
-            old.accessor_name, new.accessor_name
+
+    fn indexes(&mut self, Pair { old, new, old_at, new_at }: Pair<'_>) {
+        let is_same = |a: &IndexDef, b: &IndexDef| a.name == b.name && a.algorithm == b.algorithm;
+        for (index, before) in old.indexes.iter().enumerate() {
+            if !new.indexes.iter().any(|other| is_same(before, other)) {
+                self.plan.steps.push(Step::RemoveIndex { table: old_at, index });
+            }
+        }
+        for (index, now) in new.indexes.iter().enumerate() {
+            match old.indexes.iter().find(|other| is_same(now, other)) {
+                None => self.plan.steps.push(Step::AddIndex { table: new_at, index }),
+                Some(before) if before.alias != now.alias => {
+                    self.plan.steps.push(Step::ChangeIndexAlias { table: new_at, index });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn constraints(&mut self, Pair { old, new, old_at, new_at }: Pair<'_>) {
+        for (constraint, before) in old.unique_constraints.iter().enumerate() {
+            if !new.unique_constraints.contains(before) {
+                self.plan.steps.push(Step::RemoveConstraint { table: old_at, constraint });
+            }
+        }
+        for (constraint, now) in new.unique_constraints.iter().enumerate() {
+            if !old.unique_constraints.contains(now) {
+                self.plan.steps.push(Step::AddConstraint { table: new_at, constraint });
+            }
+        }
+    }
+
+    fn sequences(&mut self, Pair { old, new, old_at, new_at }: Pair<'_>, stored: &Stored<'_>) {
+        for (sequence, before) in old.sequences.iter().enumerate() {
+            if !new.sequences.contains(before) {
+                self.plan.steps.push(Step::RemoveSequence { table: old_at, sequence });
+            }
+        }
+        for (sequence, now) in new.sequences.iter().enumerate() {
+            if old.sequences.contains(now) {
+                continue;
+            }
+            self.plan.steps.push(Step::AddSequence { table: new_at, sequence });
+            if let Some(value) = checks::value_in_range(stored, new, now) {
+                let column = &new.columns[usize::from(now.column.0)].name;
+                self.refuse(
+                    new,
+                    &format!(
+                        "column `{column}` is to be counted up, and a row has {value} there, which the count would \
+                         come to again"
+                    ),
+                    "count up another column, new and with the default 0",
+                );
+            }
+        }
+    }
+
+    fn refuse(&mut self, table: &TableDef, what: &str, remedy: &str) {
+        self.reasons.push(format!(
+            "table `{}`: {what}; {remedy}, or delete the rows first, or publish with the data deleted",
+            table.name
         ));
     }
-    for index in &old.indexes {
-        match new.indexes.iter().find(|other| other.name == index.name) {
-            None => refuse(format!("index `{}` is gone", index.name)),
-            Some(other) if other.algorithm != index.algorithm || other.alias != index.alias => {
-                refuse(format!("index `{}` has changed", index.name));
+
+    fn views(&mut self, old: &ModuleDef, new: &ModuleDef) {
+        for (at, view) in old.views.iter().enumerate() {
+            if !new.views.iter().any(|other| other.name == view.name) {
+                self.plan.steps.push(Step::RemoveView(at));
+                self.plan.breaks_clients = true;
             }
-            Some(_) => {}
         }
-    }
-    for constraint in &old.unique_constraints {
-        if !new.unique_constraints.iter().any(|other| same_set(&other.columns, &constraint.columns)) {
-            refuse(format!("unique constraint `{}` is gone", constraint.name));
-        }
-    }
-    for constraint in &new.unique_constraints {
-        if !old.unique_constraints.iter().any(|other| same_set(&other.columns, &constraint.columns)) {
-            refuse(format!("unique constraint `{}` is new, and the table exists", constraint.name));
-        }
-    }
-    if old.sequences != new.sequences {
-        refuse("its auto-increment columns have changed".into());
-    }
-    if old.schedule != new.schedule {
-        refuse("its schedule has changed".into());
-    }
-}
-
-fn compare_views(old: &ViewDef, new: &ViewDef, reasons: &mut Vec<String>) {
-    let mut refuse = |what: String| {
-        reasons
-            .push(format!("view `{}`: {what}; undo that change, or publish with the data deleted", new.name));
-    };
-    compare_columns(&old.columns, &new.columns, &mut refuse);
-    if old.is_anonymous != new.is_anonymous {
-        refuse("it depends on who asks where it did not, or the other way round".into());
-    }
-}
-
-fn compare_columns(old: &[ColumnDef], new: &[ColumnDef], refuse: &mut impl FnMut(String)) {
-    for column in old {
-        if !new.iter().any(|other| other.name == column.name) {
-            refuse(format!("column `{}` is gone", column.name));
-        }
-    }
-    for column in new {
-        match old.iter().find(|other| other.name == column.name) {
-            None => refuse(format!("column `{}` is new", column.name)),
-            Some(other) if other.ty != column.ty => {
-                refuse(format!("the type of column `{}` has changed", column.name));
+        for (at, view) in new.views.iter().enumerate() {
+            let Some(before) = old.views.iter().position(|other| other.name == view.name) else {
+                self.plan.steps.push(Step::AddView(at));
+                continue;
+            };
+            if !is_same_view((old, &old.views[before]), (new, view)) {
+                self.plan.steps.extend([Step::RemoveView(before), Step::AddView(at)]);
+                self.plan.breaks_clients = true;
+            } else if old.views[before].is_public != view.is_public {
+                self.plan.steps.push(Step::ChangeViewAccess(at));
             }
-            Some(other) if other.accessor_name != column.accessor_name => refuse(format!(
-                "the name of column `{}` in the code has changed from `{}` to `{}`",
-                column.name, other.accessor_name, column.accessor_name
-            )),
-            Some(_) => {}
         }
     }
-    let order = |columns: &[ColumnDef], others: &[ColumnDef]| -> Vec<Box<str>> {
-        let common = columns.iter().filter(|column| others.iter().any(|other| other.name == column.name));
-        common.map(|column| column.name.clone()).collect()
-    };
-    if order(old, new) != order(new, old) {
-        refuse("its columns are in another order".into());
+
+    fn rules(&mut self, old: &ModuleDef, new: &ModuleDef) {
+        let before: BTreeSet<_> = old.row_level_security.iter().collect();
+        let now: BTreeSet<_> = new.row_level_security.iter().collect();
+        let gone = old.row_level_security.iter().enumerate().filter(|(_, rule)| !now.contains(rule));
+        self.plan.steps.extend(gone.map(|(at, _)| Step::RemoveRule(at)));
+        let added = new.row_level_security.iter().enumerate().filter(|(_, rule)| !before.contains(rule));
+        self.plan.steps.extend(added.map(|(at, _)| Step::AddRule(at)));
+        self.plan.breaks_clients |= before != now;
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use orrery_host_abi::{
-        AlgebraicType, ColId, TypeRef, Typespace,
-        module_def::{IndexAlgorithm, IndexDef, SequenceDef, UniqueConstraintDef},
+/// Where each table is in the definition.
+fn by_name(module: &ModuleDef) -> HashMap<&str, usize> {
+    module.tables.iter().enumerate().map(|(at, table)| (&*table.name, at)).collect()
+}
+
+/// Whether clients that know one of the views understand what the other answers.
+fn is_same_view(
+    (old_module, old): (&ModuleDef, &ViewDef),
+    (new_module, new): (&ModuleDef, &ViewDef),
+) -> bool {
+    let columns = |columns: &[ColumnDef]| -> Vec<_> {
+        columns.iter().map(|column| (column.name.clone(), column.ty.clone())).collect()
     };
-
-    use super::*;
-
-    fn column(name: &str, ty: AlgebraicType) -> ColumnDef {
-        ColumnDef { name: name.into(), accessor_name: name.into(), ty, default: None }
-    }
-
-    fn index(name: &str, columns: &[u16]) -> IndexDef {
-        IndexDef {
-            name: name.into(),
-            alias: None,
-            accessor_name: None,
-            algorithm: IndexAlgorithm::BTree(columns.iter().map(|column| ColId(*column)).collect()),
-        }
-    }
-
-    /// A table `id: U64, name: String` with a unique index on `id`.
-    fn table(name: &str) -> TableDef {
-        TableDef {
-            name: name.into(),
-            accessor_name: name.into(),
-            row_type: TypeRef(0),
-            columns: vec![column("id", AlgebraicType::U64), column("name", AlgebraicType::String)],
-            primary_key: Some(ColId(0)),
-            indexes: vec![index("by_id", &[0])],
-            unique_constraints: vec![UniqueConstraintDef { name: "id_key".into(), columns: vec![ColId(0)] }],
-            sequences: Vec::new(),
-            schedule: None,
-            is_public: true,
-            is_event: false,
-        }
-    }
-
-    fn module(tables: Vec<TableDef>) -> ModuleDef {
-        ModuleDef {
-            raw_version: 10,
-            typespace: Typespace::default(),
-            types: Vec::new(),
-            tables,
-            reducers: Vec::new(),
-            procedures: Vec::new(),
-            views: Vec::new(),
-            http_handlers: Vec::new(),
-            http_routes: Vec::new(),
-            init: None,
-            client_connected: None,
-            client_disconnected: None,
-            row_level_security: Vec::new(),
-            submodules: Vec::new(),
-        }
-    }
-
-    /// Plans the change of the table `t` that `change` makes.
-    #[track_caller]
-    fn check_refused(change: impl FnOnce(&mut TableDef), reason: &str) {
-        let mut changed = table("t");
-        change(&mut changed);
-        let reasons = plan(Some(&module(vec![table("t")])), &module(vec![changed])).unwrap_err();
-        assert!(reasons.iter().any(|found| found.contains(reason)), "{reasons:#?} should name: {reason}");
-    }
-
-    #[test]
-    fn a_first_program_makes_all_its_tables() {
-        let new = module(vec![table("a"), table("b")]);
-        assert_eq!(plan(None, &new), Ok(vec![Step::AddTable(0), Step::AddTable(1)]));
-    }
-
-    #[test]
-    fn the_same_schema_needs_nothing() {
-        let same = module(vec![table("a")]);
-        assert_eq!(plan(Some(&same), &same), Ok(vec![]));
-    }
-
-    #[test]
-    fn tables_and_indexes_may_be_added_in_any_place() {
-        let mut changed = table("a");
-        changed.indexes.insert(0, index("by_name", &[1]));
-        let steps = plan(Some(&module(vec![table("a")])), &module(vec![table("b"), changed]));
-        assert_eq!(steps, Ok(vec![Step::AddTable(0), Step::AddIndex { table: 1, index: 0 }]));
-    }
-
-    #[test]
-    fn what_is_not_added_is_refused_with_its_place() {
-        let other = |columns: &[u16]| UniqueConstraintDef {
-            name: "other".into(),
-            columns: columns.iter().map(|column| ColId(*column)).collect(),
-        };
-        let sequence = SequenceDef {
-            name: "s".into(),
-            column: ColId(0),
-            start: None,
-            min_value: None,
-            max_value: None,
-            increment: 1,
-        };
-        check_refused(|t| t.name = "u".into(), "table `t` is gone");
-        check_refused(|t| t.columns.truncate(1), "table `t`: column `name` is gone");
-        check_refused(|t| t.columns.push(column("age", AlgebraicType::U8)), "table `t`: column `age` is new");
-        check_refused(|t| t.columns[1].ty = AlgebraicType::U8, "the type of column `name` has changed");
-        check_refused(|t| t.columns.swap(0, 1), "its columns are in another order");
-        check_refused(|t| t.columns[1].accessor_name = "n".into(), "from `name` to `n`");
-        check_refused(|t| t.primary_key = None, "its primary key has changed");
-        check_refused(|t| t.is_event = true, "event table");
-        check_refused(|t| t.is_public = false, "its access has changed");
-        check_refused(|t| t.indexes.clear(), "index `by_id` is gone");
-        check_refused(|t| t.indexes[0] = index("by_id", &[1]), "index `by_id` has changed");
-        check_refused(|t| t.unique_constraints.clear(), "unique constraint `id_key` is gone");
-        check_refused(|t| t.unique_constraints.push(other(&[1])), "unique constraint `other` is new");
-        check_refused(|t| t.sequences.push(sequence), "auto-increment");
-    }
+    // Parameters that cannot be resolved would not have passed as a definition.
+    let params = |module: &ModuleDef, view: &ViewDef| view.params.resolve(&module.typespace).ok();
+    old.is_anonymous == new.is_anonymous
+        && old.primary_key == new.primary_key
+        && columns(&old.columns) == columns(&new.columns)
+        && params(old_module, old) == params(new_module, new)
 }

@@ -26,6 +26,7 @@ pub(crate) mod table {
     pub(crate) const ROW_LEVEL_SECURITY: TableId = TableId(10);
     pub(crate) const CONNECTION_CREDENTIALS: TableId = TableId(11);
     pub(crate) const VIEW: TableId = TableId(12);
+    pub(crate) const VIEW_PARAM: TableId = TableId(13);
     pub(crate) const VIEW_COLUMN: TableId = TableId(14);
     pub(crate) const EVENT_TABLE: TableId = TableId(17);
     pub(crate) const TABLE_ACCESSOR: TableId = TableId(18);
@@ -37,6 +38,8 @@ pub(crate) mod table {
 pub(crate) mod index {
     use orrery_host_abi::IndexId;
 
+    /// `st_sequence (sequence_id)`.
+    pub(crate) const SEQUENCE: IndexId = IndexId(4);
     /// `st_client (identity, connection_id)`.
     pub(crate) const CLIENT: IndexId = IndexId(7);
     /// `st_connection_credentials (connection_id)`.

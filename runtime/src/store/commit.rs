@@ -36,7 +36,13 @@ impl Writer {
     /// Waits only if the disk is so far behind that [`StoreOptions::pending_bytes_max`](super::StoreOptions) are
     /// waiting for it.
     pub fn commit(&mut self) -> Result<Commit, CommitError> {
-        let result = self.0.commit();
+        self.commit_within(u64::MAX)
+    }
+
+    /// The same, unless all rows would then take more than so many bytes, and more than before: see
+    /// [`Self::row_bytes`]. What frees bytes is always committed.
+    pub fn commit_within(&mut self, row_bytes_max: u64) -> Result<Commit, CommitError> {
+        let result = self.0.commit(row_bytes_max);
         if result.is_err() {
             self.rollback();
         } else if self.0.journal_bytes >= self.0.options.checkpoint_journal_bytes
@@ -108,7 +114,7 @@ impl Writer {
 const SPARE_BYTES_MAX: usize = 1 << 20;
 
 impl Inner {
-    fn commit(&mut self) -> Result<Commit, CommitError> {
+    fn commit(&mut self, row_bytes_max: u64) -> Result<Commit, CommitError> {
         self.journal.check()?;
         let mut changes = mem::take(&mut self.spare_changes);
         changes.clear();
@@ -133,6 +139,10 @@ impl Inner {
                 _ => {}
             }
         }
+        let row_bytes = self.row_bytes_after(&changes);
+        if row_bytes > self.row_bytes && row_bytes > row_bytes_max {
+            return Err(CommitError::Full { row_bytes_max });
+        }
         // Values that only rolled back transactions have had are no reason to write anything.
         let events_only = self.record.is_empty() && self.schema_undo.is_empty();
         if !events_only || has_events {
@@ -147,8 +157,22 @@ impl Inner {
             self.offset += 1;
             self.journal_bytes += self.record.len() as u64;
         }
+        self.row_bytes = row_bytes;
         self.finish(&changes, durable_change, events_only);
         Ok(Commit { offset: TxOffset(self.offset), changes, durable_change })
+    }
+
+    /// How many bytes the rows will take when these changes are committed.
+    fn row_bytes_after(&self, changes: &ChangeSet) -> u64 {
+        if !self.schema_undo.is_empty() {
+            // Tables that came, went or grew are not among the changes.
+            return self.count_row_bytes();
+        }
+        let stay = changes.tables().filter(|changes| changes.kind() != TableKind::Event);
+        stay.fold(self.row_bytes, |bytes, changes| {
+            let (inserted, deleted) = (changes.inserts().bytes().len(), changes.deletes().bytes().len());
+            (bytes + inserted as u64).saturating_sub(deleted as u64)
+        })
     }
 
     /// Appends how far sequences are used up that the journal believes to be less so: all, or those of event tables.

@@ -173,6 +173,12 @@ pub enum CommitError {
     /// The disk has failed before.
     #[error(transparent)]
     Failed(#[from] DurabilityError),
+    /// The rows would take more bytes than they may.
+    #[error("the rows may take {row_bytes_max} bytes, and would take more")]
+    Full {
+        /// How many they may take.
+        row_bytes_max: u64,
+    },
     /// The transaction changed more bytes than one may (1 GiB).
     #[error("the transaction is too large: {0} bytes")]
     TooLarge(usize),

@@ -26,6 +26,8 @@ pub(super) mod section {
     pub(in super::super) const DROP_INDEX: u8 = 7;
     pub(in super::super) const ADD_SEQUENCE: u8 = 8;
     pub(in super::super) const DROP_SEQUENCE: u8 = 9;
+    /// As `ALTER_TABLE`, and then what follows each row.
+    pub(in super::super) const EXTEND_TABLE: u8 = 10;
 }
 
 /// What a section of rows consists of: bits of its second byte.
@@ -132,11 +134,21 @@ pub(super) fn put_drop_table(out: &mut Vec<u8>, table: TableId) {
     put_number(out, u64::from(table.0));
 }
 
-pub(super) fn put_alter_table(out: &mut Vec<u8>, table: TableId, name: &str, row_type: &ProductType) {
-    out.push(section::ALTER_TABLE);
+pub(super) fn put_alter_table(
+    out: &mut Vec<u8>,
+    table: TableId,
+    name: &str,
+    row_type: &ProductType,
+    added: &[u8],
+) {
+    out.push(if added.is_empty() { section::ALTER_TABLE } else { section::EXTEND_TABLE });
     put_number(out, u64::from(table.0));
     name.encode(out);
     row_type.encode(out);
+    if !added.is_empty() {
+        put_number(out, added.len() as u64);
+        out.extend_from_slice(added);
+    }
 }
 
 pub(super) fn put_add_index(out: &mut Vec<u8>, table: TableId, spec: &IndexSpec) {

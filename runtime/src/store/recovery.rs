@@ -60,6 +60,7 @@ fn recover(
         }
         inner.versions.set(writer.table.spec.id, Some(writer.table.version));
     }
+    inner.row_bytes = inner.count_row_bytes();
     inner.journal.start(database, checkpointer, inner.offset)?;
     Ok(Writer(inner))
 }
@@ -333,11 +334,18 @@ impl Inner {
                 return Ok(Some(table));
             }
             section::DROP_TABLE => drop(self.do_drop_table(TableId(read_id(reader)?))?),
-            section::ALTER_TABLE => {
+            kind @ (section::ALTER_TABLE | section::EXTEND_TABLE) => {
                 let table = TableId(read_id(reader)?);
                 let name = Box::<str>::decode(reader)?;
                 let row_type = Decode::decode(reader)?;
-                self.do_alter_table(table, &name, row_type)?;
+                let added = match kind {
+                    section::EXTEND_TABLE => {
+                        let len = usize::try_from(read_number(reader)?).unwrap_or(usize::MAX);
+                        reader.read_bytes(len, "the values of new columns")?
+                    }
+                    _ => &[],
+                };
+                self.do_alter_table(table, &name, row_type, added)?;
                 return Ok(Some(table));
             }
             section::ADD_INDEX => {

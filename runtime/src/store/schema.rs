@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use orrery_host_abi::{IndexId, ProductType, RowLayout, SequenceId, TableId, Typespace};
+use orrery_host_abi::{IndexId, ProductType, RowLayout, SequenceId, TableId, Typespace, bsatn::DecodeError};
 use triomphe::Arc;
 
 use super::{
@@ -54,17 +54,21 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives a table another name, and its rows another type for which their bytes are valid as they are: one with
-    /// more variants in a sum, say. Not after changing its rows in the same transaction.
+    /// Gives a table another name, and its rows another type for which their bytes are valid once each row is
+    /// followed by `added`: the values of new columns at the end. Without new columns, what was there must be valid
+    /// as it is, under a type with more variants in a sum, say. Not after changing its rows in the same transaction.
+    ///
+    /// The journal takes down the change, not the rows. Until the transaction ends, rows that grew are in memory twice.
     pub fn alter_table(
         &mut self,
         table: TableId,
         name: &str,
         row_type: ProductType,
+        added: &[u8],
     ) -> Result<(), SchemaError> {
         let mut text = Vec::new();
-        record::put_alter_table(&mut text, table, name, &row_type);
-        let undo = self.0.do_alter_table(table, name, row_type)?;
+        record::put_alter_table(&mut text, table, name, &row_type, added);
+        let undo = self.0.do_alter_table(table, name, row_type, added)?;
         self.0.note(undo, &text);
         Ok(())
     }
@@ -199,6 +203,7 @@ impl Inner {
         table: TableId,
         name: &str,
         row_type: ProductType,
+        added: &[u8],
     ) -> Result<SchemaUndo, SchemaError> {
         let epoch = self.stamp.epoch;
         let writer = self.table_mut(table)?;
@@ -207,18 +212,12 @@ impl Inner {
         }
         let old = Arc::clone(&writer.table);
         let layout = RowLayout::new(&row_type, &Typespace::default())?;
-        for row in old.rows() {
-            let len = layout.validate(row).map_err(|error| SchemaError::RowDoesNotFit { table, error })?;
-            if len != row.len() {
-                let error =
-                    orrery_host_abi::bsatn::DecodeError::Invalid { at: len, message: "bytes are left over" };
-                return Err(SchemaError::RowDoesNotFit { table, error });
-            }
-        }
+        let mut indexes = Vec::with_capacity(old.indexes.len());
         for index in &old.spec.indexes {
-            check_columns(&layout, &index.columns)
-                .then_some(())
-                .ok_or(SchemaError::InvalidIndex(index.id))?;
+            if !check_columns(&layout, &index.columns) {
+                return Err(SchemaError::InvalidIndex(index.id));
+            }
+            indexes.push(Index::new(index.clone(), &layout)?);
         }
         let mut sequences = Vec::with_capacity(writer.sequences.len());
         for old in &writer.sequences {
@@ -226,10 +225,21 @@ impl Inner {
             (sequence.state, sequence.journaled) = (old.state, old.journaled);
             sequences.push(sequence);
         }
+        let moved = rows_under(&old, &layout, added, epoch)?;
+
         let mut spec = TableSpec::clone(&old.spec);
         spec.name = name.into();
         spec.row_type = row_type;
-        writer.relayout(spec, layout, epoch)?;
+        let table = Arc::make_mut(&mut writer.table);
+        if let Some((heap, room)) = moved {
+            table.heap = heap;
+            table.born = epoch;
+            writer.room = room;
+        }
+        table.spec = Arc::new(spec);
+        table.layout = Arc::new(layout);
+        table.indexes = indexes;
+        table.rebuild_indexes();
         writer.sequences = sequences;
         writer.tx.is_altered = true;
         Ok(SchemaUndo::AlteredTable { old })
@@ -382,32 +392,42 @@ impl TableWriter {
     fn sort_sequences(&mut self) {
         self.sequences.sort_by_key(|sequence| sequence.spec.column);
     }
+}
 
-    /// Gives the rows another layout for which their bytes are valid.
-    fn relayout(&mut self, spec: TableSpec, layout: RowLayout, epoch: u32) -> Result<(), SchemaError> {
-        let full = SchemaError::TableFull(spec.id);
-        let indexes =
-            spec.indexes.iter().map(|index| Index::new(index.clone(), &layout)).collect::<Result<_, _>>()?;
-        let shape = Shape::new(layout.fixed_len(), layout.min_len());
-        let table = Arc::make_mut(&mut self.table);
-        if shape != table.heap.shape() {
-            // Rows may differ in length from now on, or always did and the slots got another number.
-            let mut heap = Heap::new(shape);
-            let mut room = Room::default();
-            let stamp = Stamp { tx: 0, epoch };
-            for row in table.heap.rows() {
-                heap.insert(&mut room, row, stamp).map_err(|_| full.clone())?;
-            }
-            table.heap = heap;
-            table.born = epoch;
-            self.room = room;
+/// The rows of a table under another layout, each followed by `added`: in pages of their own, unless they can stay
+/// where they are.
+fn rows_under(
+    old: &Table,
+    layout: &RowLayout,
+    added: &[u8],
+    epoch: u32,
+) -> Result<Option<(Heap, Room)>, SchemaError> {
+    let table = old.spec.id;
+    let shape = Shape::new(layout.fixed_len(), layout.min_len());
+    // With another shape, rows may differ in length from now on, or always did and the slots got another number.
+    let mut moved =
+        (!added.is_empty() || shape != old.heap.shape()).then(|| (Heap::new(shape), Room::default()));
+    let stamp = Stamp { tx: 0, epoch };
+    let mut grown = Vec::new();
+    for row in old.rows() {
+        let row = if added.is_empty() {
+            row
+        } else {
+            grown.clear();
+            grown.extend_from_slice(row);
+            grown.extend_from_slice(added);
+            &grown
+        };
+        let len = layout.validate(row).map_err(|error| SchemaError::RowDoesNotFit { table, error })?;
+        if len != row.len() {
+            let error = DecodeError::Invalid { at: len, message: "bytes are left over" };
+            return Err(SchemaError::RowDoesNotFit { table, error });
         }
-        table.spec = Arc::new(spec);
-        table.layout = Arc::new(layout);
-        table.indexes = indexes;
-        table.rebuild_indexes();
-        Ok(())
+        if let Some((heap, room)) = &mut moved {
+            heap.insert(room, row, stamp).map_err(|_| SchemaError::TableFull(table))?;
+        }
     }
+    Ok(moved)
 }
 
 fn check_id(id: u32) -> Result<(), SchemaError> {

@@ -4,7 +4,7 @@ use orrery_host_abi::{ColId, IndexId, RowLayout, TableId, Typespace};
 use triomphe::Arc;
 
 use super::{
-    SchemaError, TableSpec, TxOffset,
+    Duplicate, IndexKind, IndexSpec, SchemaError, TableSpec, TxOffset,
     error::KeyError,
     heap::{Chunks, Heap, Rows},
     index::{Index, IndexRef, Matches, RowSet},
@@ -129,6 +129,14 @@ impl Table {
         self.heap.row_count()
     }
 
+    /// How many bytes its rows take, without what is kept about them. Looks at every row if they differ in length.
+    pub fn row_bytes(&self) -> u64 {
+        match self.layout.fixed_len() {
+            Some(len) => len as u64 * self.row_count(),
+            None => self.chunks().map(|chunk| chunk.bytes.len() as u64).sum(),
+        }
+    }
+
     /// The offset of the last commit that changed its rows or their type, kept across restarts.
     ///
     /// After a crash, a version beyond [`Durability::durable_offset`](super::Durability::durable_offset) may be given
@@ -174,6 +182,25 @@ impl Table {
     /// The rows in that range of an index, in key order; see [`IndexRef::range`].
     pub fn range(&self, index: IndexId, args: &RangeArgs<'_>) -> Result<Matches<'_>, KeyError> {
         self.index(index).ok_or(KeyError::NoSuchIndex(index))?.range(args)
+    }
+
+    /// Keys of these columns that occur more than once, at most `max` of them. Takes as long as building an index.
+    ///
+    /// Without columns all rows are the same. The error is for columns that do not exist or appear twice.
+    pub fn duplicates(&self, columns: &[ColId], max: usize) -> Result<Vec<Duplicate>, SchemaError> {
+        if columns.is_empty() {
+            let rows = self.row_count();
+            let all = (rows > 1).then(|| Duplicate { key: Box::default(), rows });
+            return Ok(all.into_iter().collect());
+        }
+        let spec =
+            IndexSpec { id: IndexId(0), columns: columns.to_vec(), kind: IndexKind::BTree, unique: true };
+        if !check_columns(&self.layout, columns) {
+            return Err(SchemaError::InvalidIndex(spec.id));
+        }
+        let mut index = Index::new(spec, &self.layout)?;
+        index.rebuild(&self.layout, self.heap.rows());
+        Ok(index.duplicates(&self.layout, &self.heap, max))
     }
 
     /// Where exactly this row is, if it is there.

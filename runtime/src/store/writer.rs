@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub(super) journal_bytes: u64,
     /// The offset of that checkpoint.
     pub(super) checkpoint_offset: u64,
+    /// How many bytes all rows take that are committed.
+    pub(super) row_bytes: u64,
 
     // The open transaction.
     /// Tables whose rows were touched.
@@ -83,6 +85,7 @@ impl Inner {
             options,
             journal_bytes: 0,
             checkpoint_offset: 0,
+            row_bytes: 0,
             touched: Vec::new(),
             schema_undo: Vec::new(),
             schema_record: Vec::new(),
@@ -129,11 +132,23 @@ impl Writer {
         TxOffset(self.0.offset)
     }
 
+    /// How many bytes all committed rows take, without what is kept about them.
+    pub fn row_bytes(&self) -> u64 {
+        self.0.row_bytes
+    }
+
     /// Where a sequence stands.
     pub fn sequence(&self, sequence: SequenceId) -> Option<SequenceState> {
         let table = self.0.sequence_tables.get(sequence.0)?;
         let sequences = &self.0.tables.get(table.0)?.sequences;
         sequences.iter().find(|s| s.id() == sequence).map(|s| s.state)
+    }
+
+    /// The sequences that are used up further than the journal knows, with [`SequenceState::allocated`]: the next
+    /// commit that writes anything tells it.
+    pub fn sequences_ahead(&self) -> impl Iterator<Item = (SequenceId, i128)> {
+        let states = self.0.ahead.iter().filter_map(|&id| Some((id, self.sequence(id)?)));
+        states.map(|(id, state)| (id, state.allocated))
     }
 
     /// Inserts a row. Bytes after the row are ignored.
@@ -144,6 +159,26 @@ impl Writer {
     pub fn insert(&mut self, table: TableId, row: &mut [u8]) -> Result<Inserted, WriteError> {
         let stamp = self.0.stamp;
         self.put(table, row, |writer, row| writer.insert(row, stamp))
+    }
+
+    /// Inserts rows as they are, side by side in `rows`: sequence columns that hold zero keep it. How many of them
+    /// were not there before. Stops at the first error.
+    pub fn load(&mut self, table: TableId, count: u64, mut rows: &[u8]) -> Result<u64, WriteError> {
+        let inner = &mut *self.0;
+        let stamp = inner.stamp;
+        let writer = inner.tables.get_mut(table.0).ok_or(WriteError::NoSuchTable(table))?;
+        let mut new = 0;
+        let loaded = (0..count).try_for_each(|_| {
+            let invalid = |error| WriteError::InvalidRow { table, error };
+            let len = writer.table.layout.validate(rows).map_err(invalid)?;
+            let (row, rest) = rows.split_at(len);
+            rows = rest;
+            let (_, existed) = writer.insert(row, stamp)?;
+            new += u64::from(!existed);
+            Ok(())
+        });
+        inner.touch(table);
+        loaded.map(|()| new)
     }
 
     /// Replaces the row with the same key in the unique `index`. Sequence columns as for [`Self::insert`], and before
@@ -306,6 +341,13 @@ impl Writer {
 }
 
 impl Inner {
+    /// How many bytes the rows take that there are now, counted anew.
+    pub(super) fn count_row_bytes(&self) -> u64 {
+        let tables = self.tables.values().map(|writer| &writer.table);
+        // Rows of event tables are there only until they are committed.
+        tables.filter(|table| table.spec.kind != TableKind::Event).map(|table| table.row_bytes()).sum()
+    }
+
     /// Notes that rows of a table may have changed.
     #[inline(always)]
     pub(super) fn touch(&mut self, table: TableId) {

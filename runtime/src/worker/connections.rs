@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Worker {
-    /// Ends the connections that a killed server left open.
-    pub(crate) fn disconnect_left_over_clients(&mut self) {
+    /// Ends all connections: those that a killed server left open, or whose clients know another module.
+    pub(crate) fn disconnect_all(&mut self) {
         let table = self.writer().table(system_table::CLIENT);
         let clients: Vec<_> =
             table.into_iter().flat_map(|table| table.rows().filter_map(client_row)).collect();

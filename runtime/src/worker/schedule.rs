@@ -25,7 +25,8 @@ use crate::{
     store::{WriteError, Writer},
 };
 
-/// When so many procedures wait that there is no room for one that is due, it is tried again after this time.
+/// When there is no room for a procedure that is due, it is tried again after this time, or when a scheduled one is
+/// over.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
 /// A row that is due, as it is.
@@ -110,7 +111,7 @@ impl Worker {
             Err(NotTaken::Full) => {
                 let until = self.shared.now().saturating_add(TRY_AGAIN.into());
                 if let Some(scheduler) = &mut self.scheduler {
-                    scheduler.postpone(row.due, until);
+                    scheduler.no_room(row.due, until);
                 }
                 return;
             }
@@ -163,6 +164,7 @@ impl Worker {
         let now = self.shared.now();
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.done(due, now);
+            scheduler.room();
         }
     }
 }

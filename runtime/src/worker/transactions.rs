@@ -9,9 +9,13 @@ use super::Worker;
 use crate::{
     database::{CallError, Caller},
     lending::{self, LoanEnd, LoanRequest, NoLoan},
+    schema::note_allocated,
     session::CallContext,
     store::{CommitError, WriteError, Writer},
 };
+
+/// What is not the module's doing is not held to the limit of what it may store.
+pub(super) const NO_LIMIT: u64 = u64::MAX;
 
 impl Worker {
     /// Lends the writer to a procedure, and waits until it comes back.
@@ -33,7 +37,7 @@ impl Worker {
         self.writer = Some(writer);
         match end {
             LoanEnd::Commit(reply) => {
-                let committed = self.commit().map(|()| self.writer().offset());
+                let committed = self.commit_within_limit().map(|()| self.writer().offset());
                 let _ = reply.send(committed);
             }
             LoanEnd::Dropped | LoanEnd::Overdue => self.writer_mut().rollback(),
@@ -110,7 +114,9 @@ impl Worker {
 
     /// Commits what a reducer has done.
     pub(super) fn commit_reducer(&mut self) -> Result<(), CallError> {
-        self.commit()?;
+        self.commit_within_limit().inspect_err(|_| {
+            self.shared.stats.reducers_failed.fetch_add(1, Ordering::Relaxed);
+        })?;
         self.shared.stats.reducers_committed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -128,11 +134,24 @@ impl Worker {
     ) -> Result<(), CallError> {
         self.shared.check_running()?;
         change(self.writer_mut()).map_err(|error| self.undo(&error))?;
-        self.commit()
+        self.commit(NO_LIMIT)
     }
 
-    pub(super) fn commit(&mut self) -> Result<(), CallError> {
-        match self.writer_mut().commit() {
+    /// Commits what the module has done, unless it would then store more than it may. The limit is about its own rows,
+    /// and the rest is there already: as good as all of it is the program.
+    pub(super) fn commit_within_limit(&mut self) -> Result<(), CallError> {
+        let limit = self.shared.host.config().storage_limit;
+        self.commit(limit.saturating_add(self.system_bytes)).inspect_err(|error| {
+            if matches!(error, CallError::Full(_)) {
+                self.log(LogLevel::Error, &error.to_string());
+            }
+        })
+    }
+
+    /// Commits, unless the rows would then take more than so many bytes.
+    pub(super) fn commit(&mut self, row_bytes_max: u64) -> Result<(), CallError> {
+        note_allocated(self.writer_mut()).map_err(|error| self.undo(&error))?;
+        match self.writer_mut().commit_within(row_bytes_max) {
             Ok(commit) => {
                 let catalog = &self.running.catalog;
                 if !catalog.scheduled_tables().is_empty()
@@ -145,6 +164,7 @@ impl Worker {
                 Ok(())
             }
             Err(CommitError::Failed(error)) => Err(self.shared.stop(&error.to_string()).into()),
+            Err(CommitError::Full { row_bytes_max }) => Err(CallError::Full(row_bytes_max)),
             Err(error @ CommitError::TooLarge(_)) => {
                 Err(CallError::Broke(Fault::Protocol(error.to_string())))
             }

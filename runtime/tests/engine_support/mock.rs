@@ -1,5 +1,7 @@
 //! A session that records what it is asked and answers with recognisable numbers.
 
+use std::{thread, time::Duration};
+
 use bytes::Bytes;
 use orrery_host_abi::{
     Advance, ConnectionId, Errno, HostCalls, HostError, Identity, IndexId, IterId, LogLevel, LogRecord,
@@ -37,6 +39,8 @@ pub(crate) struct Mock {
     pub(crate) rows: (Vec<u8>, bool),
     pub(crate) jwt: Option<Bytes>,
     pub(crate) response: (Bytes, Bytes),
+    /// How long what may wait does wait.
+    pub(crate) waits: Duration,
     /// It panics when it is asked for its identity.
     pub(crate) panics: bool,
 }
@@ -48,6 +52,11 @@ impl Mock {
             Some(error) => Err(error.clone()),
             None => Ok(value),
         }
+    }
+
+    fn wait_and_answer<T>(&mut self, call: String, value: T) -> Result<T, HostError> {
+        thread::sleep(self.waits);
+        self.answer(call, value)
     }
 }
 
@@ -188,15 +197,15 @@ impl HostCalls for Mock {
     }
 
     fn procedure_sleep_until(&mut self, wake_at: Timestamp) -> Result<Timestamp, HostError> {
-        self.answer(format!("sleep {}", wake_at.0), Timestamp(TIME))
+        self.wait_and_answer(format!("sleep {}", wake_at.0), Timestamp(TIME))
     }
 
     fn procedure_start_mut_tx(&mut self) -> Result<Timestamp, HostError> {
-        self.answer("start".to_owned(), Timestamp(TIME))
+        self.wait_and_answer("start".to_owned(), Timestamp(TIME))
     }
 
     fn procedure_commit_mut_tx(&mut self) -> Result<(), HostError> {
-        self.answer("commit".to_owned(), ())
+        self.wait_and_answer("commit".to_owned(), ())
     }
 
     fn procedure_abort_mut_tx(&mut self) -> Result<(), HostError> {
@@ -205,7 +214,7 @@ impl HostCalls for Mock {
 
     fn procedure_http_request(&mut self, request: &[u8], body: &[u8]) -> Result<(Bytes, Bytes), HostError> {
         let response = self.response.clone();
-        self.answer(format!("http {request:?} {body:?}"), response)
+        self.wait_and_answer(format!("http {request:?} {body:?}"), response)
     }
 }
 

@@ -65,6 +65,25 @@ fn an_answer_that_comes_too_late_does_not_count() {
 }
 
 #[test]
+fn waiting_is_not_running() {
+    let limit = Duration::from_millis(500);
+    let timed_out = Outcome::Broke(Fault::TimedOut(limit));
+    for host_call in [
+        "sys.procedure_start_mut_tx()",
+        "sys.procedure_commit_mut_tx()",
+        "sys.procedure_http_request(new Uint8Array(), '')",
+    ] {
+        let run = |then: &str| {
+            let text = module(&format!("function procedure() {{ {host_call}; {then} }}"));
+            let call = Call { time_limit: limit, ..call(Function::Procedure(0), Bytes::new()) };
+            instance(&text).call(Mock { waits: 2 * limit, ..Mock::default() }, &call).1
+        };
+        assert_eq!(run("return new Uint8Array([1])"), Outcome::Done(vec![1]), "{host_call}");
+        assert_eq!(run("for (;;);"), timed_out, "{host_call}");
+    }
+}
+
+#[test]
 fn time_that_is_left_is_not_saved_up() {
     let mut instance = instance(&module_with_reducer("if (id === 1) for (;;);"));
     for _ in 0..3 {

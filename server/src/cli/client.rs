@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{BufRead, BufReader, Read},
     time::Duration,
 };
@@ -83,6 +84,15 @@ impl Client {
     /// `POST`.
     pub(super) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Response<Body>> {
         self.send(Method::POST, path, content_type, body)
+    }
+
+    /// `POST` of what a file holds, which may be more than fits in memory.
+    pub(super) fn post_file(&self, path: &str, file: File) -> Result<Response<Body>> {
+        let request = self
+            .request(Method::POST, path)?
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .header(header::CONTENT_LENGTH, file.metadata()?.len());
+        self.check(self.agent.run(request.body(file)?))
     }
 
     /// `PUT`.

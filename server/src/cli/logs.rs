@@ -2,11 +2,12 @@
 
 use std::{
     borrow::Cow,
+    collections::VecDeque,
     io::{Write, stdout},
 };
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use orrery_host_abi::Timestamp;
 use serde::Deserialize;
 
@@ -18,6 +19,9 @@ use super::{
 
 /// Lines that are shown before those that come, if nothing else is said.
 const LINES_BEFORE_FOLLOWING: u32 = 10;
+
+/// Lines that the server gives before those that come, if it is asked for so many.
+const FOLLOW_LINES_MAX: u32 = 2500;
 
 /// What the host writes into a module's log has this as its target.
 const HOST: &str = "__spacetimedb__";
@@ -37,11 +41,25 @@ pub(super) struct Logs {
     /// Go on with new lines as they come, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
+    /// Only lines at least this important: panic, error, warn, info, debug or trace
+    #[arg(short, long, value_name = "LEVEL", default_value = "trace", hide_default_value = true)]
+    level: Level,
     /// Print the lines as the server has them, each a JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+/// How important a line is. The names are those in the log, in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Level {
+    Panic,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
 }
 
 #[derive(Deserialize)]
@@ -72,21 +90,49 @@ impl Logs {
     pub(super) fn run(self) -> Result<()> {
         let mut path = format!("/v1/database/{}/logs?follow={}", escape(&self.database), self.follow);
         let lines = self.num_lines.or(self.follow.then_some(LINES_BEFORE_FOLLOWING));
-        if let Some(lines) = lines {
-            path.push_str(&format!("&num_lines={lines}"));
+        // Which of the lines before will be shown is only known here.
+        let is_filtered = self.level < Level::Trace;
+        let asked = if is_filtered { self.follow.then_some(FOLLOW_LINES_MAX) } else { lines };
+        if let Some(asked) = asked {
+            path.push_str(&format!("&num_lines={asked}"));
         }
         let answer = self.server.client()?.get(&path, None)?;
+        let mut lines = read_lines(answer);
         let mut out = stdout().lock();
-        for line in read_lines(answer) {
-            let line = line?;
-            match serde_json::from_str::<Line<'_>>(&line) {
-                Ok(parsed) if !self.json => out.write_all(pretty(&parsed).as_bytes())?,
-                _ => writeln!(out, "{line}")?,
+        if is_filtered && !self.follow {
+            let mut last = VecDeque::new();
+            for line in lines {
+                let line = line?;
+                if self.is_wanted(&line) {
+                    last.push_back(line);
+                    if self.num_lines.is_some_and(|wanted| last.len() > wanted as usize) {
+                        last.pop_front();
+                    }
+                }
             }
-            // Whoever follows wants to see each line when it comes.
-            out.flush()?;
+            return last.iter().try_for_each(|line| self.show(line, &mut out));
         }
-        Ok(())
+        lines.try_for_each(|line| {
+            let line = line?;
+            if self.is_wanted(&line) { self.show(&line, &mut out) } else { Ok(()) }
+        })
+    }
+
+    fn is_wanted(&self, line: &str) -> bool {
+        self.level == Level::Trace
+            || serde_json::from_str::<Line<'_>>(line)
+                .ok()
+                .and_then(|line| Level::from_str(&line.level, true).ok())
+                .is_none_or(|level| level <= self.level)
+    }
+
+    fn show(&self, line: &str, out: &mut impl Write) -> Result<()> {
+        match serde_json::from_str::<Line<'_>>(line) {
+            Ok(parsed) if !self.json => out.write_all(pretty(&parsed).as_bytes())?,
+            _ => writeln!(out, "{line}")?,
+        }
+        // Whoever follows wants to see each line when it comes.
+        Ok(out.flush()?)
     }
 }
 

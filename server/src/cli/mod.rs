@@ -1,5 +1,6 @@
 //! The command line: a file for each subcommand, which holds its arguments, its help and what it does.
 
+mod backup;
 mod build;
 mod call;
 mod client;
@@ -11,10 +12,13 @@ mod list;
 mod login;
 mod logs;
 mod publish;
+mod rollback;
 mod sql;
 mod start;
+mod start_file;
 mod style;
 mod table;
+mod upgrade;
 mod view;
 
 use anyhow::Result;
@@ -50,11 +54,15 @@ enum Command {
     Init(init::Init),
     Build(build::Build),
     Publish(publish::Publish),
+    Rollback(rollback::Rollback),
+    History(rollback::History),
     Call(call::Call),
     View(view::View),
     Sql(sql::Sql),
     Describe(describe::Describe),
     Logs(logs::Logs),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     List(list::List),
     Delete(delete::Delete),
     Login(login::Login),
@@ -69,11 +77,15 @@ impl Cli {
             Command::Init(command) => command.run(),
             Command::Build(command) => command.run(),
             Command::Publish(command) => command.run(),
+            Command::Rollback(command) => command.run(),
+            Command::History(command) => command.run(),
             Command::Call(command) => command.run(),
             Command::View(command) => command.run(),
             Command::Sql(command) => command.run(),
             Command::Describe(command) => command.run(),
             Command::Logs(command) => command.run(),
+            Command::Backup(command) => command.run(),
+            Command::Restore(command) => command.run(),
             Command::List(command) => command.run(),
             Command::Delete(command) => command.run(),
             Command::Login(command) => command.run(),

@@ -3,20 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::{
     Hint, ServerArgs,
     build::{BuildOptions, Program, ProgramKind, is_source_file},
-    client::{Refused, escape, read_json},
+    client::{Client, Refused, escape, read_json},
     hyphenated, style,
+    upgrade::{Agreed, Decision, confirm, decide, plan_style},
 };
 
 /// Build a module and publish it
 ///
 /// If there is no database of that name, it is created, and is yours. If there is one, it gets the new module and
-/// keeps its data; changes that the data cannot follow are refused, and nothing is changed then.
+/// keeps its data: what that changes is shown first. Changes that the data cannot follow are refused, and nothing is
+/// changed then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     orrery publish my-app                          the project in this folder\n  \
@@ -24,7 +26,9 @@ use super::{
     orrery publish chat.ts                         one TypeScript file, as the database `chat`\n  \
     orrery publish chat.ts my-app                  the same under another name\n  \
     orrery publish my-app --bin-path app.wasm      a module that is built already\n  \
-    orrery publish my-app --delete-data            begin anew, without the old data")]
+    orrery publish my-app --break-clients          allow changes that disconnect clients\n  \
+    orrery publish my-app --delete-data            begin anew, without the old data\n\n\
+    `orrery rollback` goes back to the module before.")]
 pub(super) struct Publish {
     /// The database: a name (lower-case letters, digits and hyphens) or an identity; and one TypeScript or JavaScript
     /// file if that is to be published instead of a project. A project without a name becomes a database that has
@@ -39,21 +43,61 @@ pub(super) struct Publish {
     /// Publish this JavaScript bundle instead of building a project
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["project_path", "bin_path"])]
     js_path: Option<PathBuf>,
-    /// Delete all data that the database holds
-    #[arg(short = 'c', long)]
-    delete_data: bool,
+    /// Delete all data that the database holds: always (if no value is given), or only if the data cannot follow the
+    /// new module
+    #[arg(
+        short = 'c',
+        long,
+        alias = "clear-database",
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "never",
+        default_missing_value = "always"
+    )]
+    delete_data: DeleteData,
+    /// Allow changes that disconnect clients and may break them, without being asked
+    #[arg(long)]
+    break_clients: bool,
+    /// Answer questions with yes: all (if no value is given), or some, separated by commas
+    #[arg(
+        short,
+        long,
+        value_name = "WHICH",
+        num_args = 0..=1,
+        require_equals = true,
+        value_delimiter = ',',
+        default_missing_value = "all"
+    )]
+    yes: Vec<Yes>,
     #[command(flatten)]
     server: ServerArgs,
 }
 
+/// When the data is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DeleteData {
+    Always,
+    OnConflict,
+    Never,
+}
+
+/// A question that may be answered beforehand. SpacetimeDB's command line knows two more, which are never asked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Yes {
+    All,
+    Migrate,
+    BreakClients,
+    DeleteData,
+    #[value(hide = true)]
+    Remote,
+    #[value(hide = true)]
+    SkipLogin,
+}
+
 #[derive(Deserialize)]
 enum Published {
-    Success {
-        database_identity: String,
-        op: String,
-        #[serde(default)]
-        changes: Vec<String>,
-    },
+    Success { database_identity: String, op: String },
 }
 
 #[derive(Deserialize)]
@@ -97,7 +141,7 @@ impl Targets {
 impl Publish {
     pub(super) fn run(self) -> Result<()> {
         let Targets { name, file } = Targets::sort(&self.targets)?;
-        if self.delete_data && name.is_none() {
+        if self.delete_data != DeleteData::Never && name.is_none() {
             return Err(anyhow!("there is no data to delete in a database that is yet to be made")
                 .context(Hint("say whose data: `orrery publish NAME --delete-data`".into())));
         }
@@ -114,26 +158,22 @@ impl Publish {
         let kib = program.bytes.len().div_ceil(1024);
         style::progress("Publishing", format_args!("{kib} KiB to {}", client.url()));
 
-        let (host_type, content_type) = match program.kind {
-            ProgramKind::Wasm => ("Wasm", "application/wasm"),
-            ProgramKind::Js => ("Js", "text/javascript"),
+        let query = match &name {
+            Some(name) => self.query(&client, name, &program)?,
+            None => String::new(),
         };
+        let (host_type, content_type) = kind_names(&program);
         let answer = match &name {
             None => client.post(&format!("/v1/database?host_type={host_type}"), content_type, &program.bytes),
             Some(name) => {
-                let clear = if self.delete_data { "&clear=true" } else { "" };
-                let path = format!("/v1/database/{}?host_type={host_type}{clear}", escape(name));
+                let path = format!("/v1/database/{}?host_type={host_type}{query}", escape(name));
                 client.put(&path, content_type, &program.bytes)
             }
         };
-        let answer = answer.map_err(explain)?;
-        let Published::Success { database_identity, op, changes } = read_json(answer)?;
-        for change in &changes {
-            println!("  {change}");
-        }
-        let what = match (&*op, self.delete_data) {
-            ("created", _) => "Created",
-            (_, true) => "Started anew",
+        let Published::Success { database_identity, op } = read_json(answer.map_err(explain)?)?;
+        let what = match &*op {
+            "created" => "Created",
+            _ if query == CLEAR => "Started anew",
             _ => "Updated",
         };
         let name = name.filter(|name| *name != database_identity);
@@ -143,6 +183,48 @@ impl Publish {
         }
         Ok(())
     }
+
+    /// How to publish to the database of that name: what the user has agreed to, as a query.
+    fn query(&self, client: &Client, name: &str, program: &Program) -> Result<String> {
+        let agreed = self.agreed();
+        if self.delete_data == DeleteData::Always {
+            return clear(name, agreed);
+        }
+        let (host_type, content_type) = kind_names(program);
+        let path =
+            format!("/v1/database/{}/pre_publish?host_type={host_type}&style={}", escape(name), plan_style());
+        let plan = match client.post(&path, content_type, &program.bytes) {
+            Ok(plan) => plan,
+            // Publishing will tell whether it may be made.
+            Err(error) if error.downcast_ref::<Refused>().is_some_and(|it| it.status == 404) => {
+                return Ok(String::new());
+            }
+            Err(error) => return Err(explain(error)),
+        };
+        match decide(plan, agreed)? {
+            Decision::GoAhead(query) => Ok(format!("&{query}")),
+            Decision::Impossible(reason) if self.delete_data == DeleteData::OnConflict => {
+                println!("The data cannot follow the new module:\n{reason}");
+                clear(name, agreed)
+            }
+            Decision::Impossible(reason) => Err(anyhow::anyhow!(
+                "nothing was published: the data cannot follow the new module:\n{reason}"
+            )
+            .context(Hint(
+                "change the module so that the data can follow, or publish with --delete-data to drop the data"
+                    .into(),
+            ))),
+        }
+    }
+
+    fn agreed(&self) -> Agreed {
+        let to = |which| self.yes.contains(&Yes::All) || self.yes.contains(&which);
+        Agreed {
+            break_clients: self.break_clients || to(Yes::BreakClients),
+            migrate: to(Yes::Migrate),
+            delete_data: to(Yes::DeleteData),
+        }
+    }
 }
 
 fn explain(error: anyhow::Error) -> anyhow::Error {
@@ -151,15 +233,28 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
         return anyhow::anyhow!("nothing was published: the name `{name}` belongs to somebody else")
             .context(Hint("choose another name, or log in as its owner: `orrery login --token`".into()));
     }
-    let schema = refused.status == 400 && refused.text.contains("cannot be applied to the data");
-    let error = error.context("nothing was published");
-    if schema {
-        return error.context(Hint(
-            "change the module so that the data can follow, or publish with --delete-data to drop the data"
-                .into(),
-        ));
+    error.context("nothing was published")
+}
+
+/// What the server calls the kind of a program, and the content type of its bytes.
+fn kind_names(program: &Program) -> (&'static str, &'static str) {
+    match program.kind {
+        ProgramKind::Wasm => ("Wasm", "application/wasm"),
+        ProgramKind::Js => ("Js", "text/javascript"),
     }
-    error
+}
+
+/// The query that has the data deleted.
+const CLEAR: &str = "&clear=true";
+
+/// Makes sure that the data is to be deleted. Who gave the flag where nobody can be asked has been asked.
+fn clear(name: &str, agreed: Agreed) -> Result<String> {
+    use std::io::{IsTerminal, stderr, stdin};
+
+    if !agreed.delete_data && stdin().is_terminal() && stderr().is_terminal() {
+        confirm(&format!("This DELETES all data of {name}."), "--yes=delete-data")?;
+    }
+    Ok(CLEAR.to_owned())
 }
 
 #[cfg(test)]

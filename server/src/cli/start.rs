@@ -1,7 +1,6 @@
 //! `orrery start`: the server.
 
 use std::{
-    env,
     future::Future,
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
@@ -12,8 +11,8 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
-use orrery_host_abi::Identity;
-use orrery_runtime::{Host, HostConfig, Outbound};
+use orrery_host_abi::{Identity, LogLevel};
+use orrery_runtime::{Host, HostConfig, LogOptions, Outbound};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -22,12 +21,13 @@ use tokio::{
 };
 use tracing::level_filters::LevelFilter;
 
-use super::{Hint, config};
+use super::{Hint, config, start_file};
 use crate::{
     auth::Authority,
     control::{Control, MayCreate},
     http::{self, App, Limits},
     outbound::{self, Reach},
+    units::{HumanDuration, HumanSize},
 };
 
 /// Arguments of a call, and every other body but a program, may have this many bytes.
@@ -47,9 +47,13 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 #[command(after_help = "Examples:\n  \
     orrery start\n  \
     orrery start --data-dir /var/lib/orrery --listen-addr 0.0.0.0:3000\n  \
-    orrery start --allow-create c2001234...,c2005678...\n\n\
-    ORRERY_LOG sets how much the server tells: error, warn, info (the default), debug or trace.")]
+    orrery start --allow-create c2001234...,c2005678...\n  \
+    orrery start --config /etc/orrery.toml\n\n\
+    In a configuration file, each flag is a line without its dashes: memory-limit = \"1GiB\".")]
 pub(super) struct Start {
+    /// File with settings (TOML); what is said here or in the environment goes before it
+    #[arg(long, env = "ORRERY_START_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Folder for everything that the server keeps, made if need be [default: orrery in the user's data folder]
     #[arg(long, env = "ORRERY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -93,11 +97,40 @@ pub(super) struct Start {
     /// Where modules may send HTTP requests: `none`, `public` addresses, or `any`, also this machine and its network
     #[arg(long, default_value = "public", value_name = "WHERE")]
     outbound_http: OutboundHttp,
+    /// How much the rows of one database may take, without what is kept about them
+    #[arg(long, default_value = "2GiB", value_name = "SIZE")]
+    storage_limit: HumanSize,
+    /// How much the log of one module may take; the oldest lines go first
+    #[arg(long, default_value = "64MiB", value_name = "SIZE")]
+    module_log_limit: HumanSize,
+    /// The least important lines that are kept in the logs of modules
+    #[arg(long, default_value = "trace", value_name = "LEVEL")]
+    module_log_level: Level,
+    /// How much the server itself tells
+    #[arg(long, env = "ORRERY_LOG", default_value = "info", value_name = "LEVEL")]
+    log_level: Level,
+}
+
+/// How important what is told must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
 }
 
 impl Start {
     pub(super) fn run(self) -> Result<()> {
-        init_logging()?;
+        match &self.config {
+            Some(file) => start_file::with_file(file, start_file::own_command_line())?.start(),
+            None => self.start(),
+        }
+    }
+
+    fn start(self) -> Result<()> {
+        init_logging(self.log_level);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(self.serve());
         runtime.shutdown_timeout(EXIT_TIMEOUT);
@@ -124,6 +157,11 @@ impl Start {
             checkpoint_journal_bytes: self.checkpoint_after.0.max(1),
             procedure_instances: self.procedure_instances.max(1),
             outbound: self.outbound_http.sender(),
+            storage_limit: self.storage_limit.0,
+            module_log: LogOptions {
+                bytes_max: self.module_log_limit.0,
+                level: self.module_log_level.of_modules(),
+            },
             ..HostConfig::default()
         })
         .map_err(|reason| anyhow!("modules cannot run on this machine: {reason}"))?;
@@ -210,20 +248,35 @@ fn exit_on_second_signal() -> Result<impl Future<Output = ()>> {
     })
 }
 
-fn init_logging() -> Result<()> {
-    let level = match env::var("ORRERY_LOG") {
-        Ok(level) => LevelFilter::from_str(&level).with_context(|| {
-            format!("ORRERY_LOG is `{level}`, and should be error, warn, info, debug or trace")
-        })?,
-        Err(_) => LevelFilter::INFO,
-    };
+fn init_logging(level: Level) {
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(level.of_server())
         .with_writer(std::io::stderr)
         .with_ansi(is_terminal)
         .init();
-    Ok(())
+}
+
+impl Level {
+    fn of_server(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+
+    fn of_modules(self) -> LogLevel {
+        match self {
+            Self::Error => LogLevel::Error,
+            Self::Warn => LogLevel::Warn,
+            Self::Info => LogLevel::Info,
+            Self::Debug => LogLevel::Debug,
+            Self::Trace => LogLevel::Trace,
+        }
+    }
 }
 
 /// `anyone`, `none`, or identities.
@@ -271,63 +324,9 @@ impl OutboundHttp {
     }
 }
 
-/// A number and a unit: `500ms`, `30s`, `5m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct HumanDuration(Duration);
-
-impl FromStr for HumanDuration {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("m", 60_000), ("h", 3_600_000)];
-        let millis = with_unit(text, &units).filter(|&millis| millis > 0);
-        let millis = millis.ok_or_else(|| format!("`{text}` is no duration, such as 500ms, 30s or 5m"))?;
-        Ok(Self(Duration::from_millis(millis)))
-    }
-}
-
-/// A number and a unit: `512MiB`, `1GiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct HumanSize(u64);
-
-impl FromStr for HumanSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let units = [("", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-        let bytes = with_unit(text, &units).filter(|&bytes| bytes > 0);
-        bytes.map(Self).ok_or_else(|| format!("`{text}` is no size, such as 512MiB or 1GiB"))
-    }
-}
-
-fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let (_, factor) = units.iter().find(|(name, _)| unit.trim().eq_ignore_ascii_case(name))?;
-    number.parse::<u64>().ok()?.checked_mul(*factor)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_and_sizes_have_units() {
-        let millis = |text: &str| text.parse::<HumanDuration>().map(|it| it.0.as_millis());
-        assert_eq!(millis("500ms"), Ok(500));
-        assert_eq!(millis("30s"), Ok(30_000));
-        assert_eq!(millis("5 min"), Ok(300_000));
-        for wrong in ["", "30", "s", "0s", "-1s", "1.5s", "99999999999999999999s"] {
-            assert!(millis(wrong).is_err(), "{wrong}");
-        }
-        let bytes = |text: &str| text.parse::<HumanSize>().map(|it| it.0);
-        assert_eq!(bytes("512MiB"), Ok(512 << 20));
-        assert_eq!(bytes("1gib"), Ok(1 << 30));
-        assert_eq!(bytes("77"), Ok(77));
-        for wrong in ["", "MiB", "0", "1MB", "-1"] {
-            assert!(bytes(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn creating_is_for_anyone_nobody_or_some() {

@@ -34,6 +34,11 @@ pub(super) fn is_stderr_coloured() -> bool {
     stderr().is_terminal() && is_wanted()
 }
 
+/// Whether what goes to standard output is coloured.
+pub(super) fn is_stdout_coloured() -> bool {
+    stdout().is_terminal() && is_wanted()
+}
+
 fn paint(style: Style, text: impl Display, is_terminal: bool) -> String {
     if is_terminal && is_wanted() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_string() }
 }

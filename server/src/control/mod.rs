@@ -2,6 +2,8 @@
 
 mod catalog;
 mod name;
+mod restore;
+mod upgrade;
 
 use std::{
     collections::HashMap,
@@ -16,7 +18,8 @@ use std::{
 
 use orrery_host_abi::{Hash, Identity};
 use orrery_runtime::{
-    Database, DatabaseKey, Host, OpenError, Program, ProgramKind, PublishError, Published, Stopped,
+    CallError, Change, Database, DatabaseKey, Host, OpenError, Program, ProgramKind, PublishError, Published,
+    Stopped,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::task::block_in_place;
@@ -25,6 +28,8 @@ use crate::auth::Authority;
 pub(crate) use catalog::BindError;
 use catalog::{Catalog, Phase, Record};
 pub(crate) use name::{DatabaseName, NameError, Target};
+use upgrade::client_policy;
+pub(crate) use upgrade::{Planned, Policy};
 
 /// A database that did not open is not tried again for so long.
 const RETRY_OPEN_AFTER: Duration = Duration::from_secs(1);
@@ -75,6 +80,24 @@ pub(crate) enum ControlError {
     /// The program was not published.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// There is such a database already.
+    #[error("there is a database `{0}` already; restore to another name, or delete it first")]
+    Exists(Target),
+    /// The plan that was agreed to is that of another change.
+    #[error(
+        "the token is not that of the plan for this change: the program or the database has changed since; look at \
+         the plan again"
+    )]
+    WrongPlan,
+    /// The database has run no other program, or none that is kept.
+    #[error("no earlier program of this database is kept")]
+    NoEarlierProgram,
+    /// The database has not run that program lately.
+    #[error("the program {0} is not among those that are kept of this database")]
+    NoSuchProgram(Hash),
+    /// The database gave no answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// The database does not open.
     #[error("the database cannot be opened: {0}")]
     Open(Arc<OpenError>),
@@ -99,6 +122,10 @@ pub(crate) enum Action {
     Rename,
     /// Read what its module logs.
     ReadLogs,
+    /// Read which programs it has run.
+    ReadHistory,
+    /// Copy it.
+    Backup,
 }
 
 impl std::fmt::Display for Action {
@@ -109,6 +136,8 @@ impl std::fmt::Display for Action {
             Self::Delete => "delete it",
             Self::Rename => "rename it",
             Self::ReadLogs => "read its logs",
+            Self::ReadHistory => "read its history",
+            Self::Backup => "copy it",
         })
     }
 }
@@ -124,6 +153,8 @@ pub(crate) struct Publish {
     pub(crate) program: Program,
     /// Whether the data of an existing database is dropped.
     pub(crate) clear: bool,
+    /// Whether clients of an existing database may be broken.
+    pub(crate) policy: Policy,
 }
 
 /// What publishing did.
@@ -338,24 +369,11 @@ impl Control {
 
     /// Publishes a program: to a database that exists, or to a new one. Not to be dropped before its end.
     pub(crate) async fn publish(&self, publish: Publish) -> Result<PublishReport, ControlError> {
-        let Publish { caller, target, program, clear } = publish;
+        let Publish { caller, target, program, clear, policy } = publish;
         self.check_may_publish(target.as_ref(), caller, clear)?;
         let database = match &target {
             None => self.new_identity(),
-            Some(Target::Identity(identity)) => *identity,
-            // A name is registered before there is a database, and stays registered if there will be none.
-            Some(Target::Name(name)) => match self.catalog.lookup(name) {
-                Some(identity) => identity,
-                None => {
-                    let identity = self.new_identity();
-                    match block_in_place(|| self.catalog.bind(name, identity, caller)) {
-                        Ok(()) => identity,
-                        // Somebody was quicker, the same caller even.
-                        Err(BindError::Taken(_)) => self.resolve(&Target::Name(name.clone()))?,
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-            },
+            Some(target) => self.identity_for(target, caller)?,
         };
 
         let slot = self.slot(database);
@@ -369,27 +387,38 @@ impl Control {
         };
         check_owner(database, record.owner, caller, publish_action(clear))?;
         let handle = self.open_in_slot(database, &mut state).await?;
-        let kind = program.kind;
-        let hash = Hash::of(&program.bytes);
-        let changes = if clear {
-            handle.reset(Some(program)).await?;
-            vec!["all data was dropped".to_owned()]
-        } else {
-            match handle.publish(program).await? {
-                Published::Unchanged => Vec::new(),
-                Published::Updated(changes) => changes,
-            }
-        };
-        tracing::info!(
-            "database {database} was published to: {}",
-            if clear { "data dropped" } else { "data kept" }
-        );
-        let initial_program = if clear { hash } else { record.initial_program };
-        if record.kind != kind || record.initial_program != initial_program {
-            let record = Record { kind, initial_program, ..record };
-            self.put_record(database, &record)?;
+        if !clear {
+            let report = self.update(&handle, &record, program, policy).await?;
+            tracing::info!("database {database} was published to");
+            return Ok(report);
         }
-        Ok(PublishReport { database, created: false, changes })
+        let record = Record { kind: program.kind, initial_program: Hash::of(&program.bytes), ..record };
+        handle.reset(Some(program)).await?;
+        tracing::info!("database {database} was published to, and its data dropped");
+        self.put_record(database, &record)?;
+        Ok(PublishReport { database, created: false, changes: vec!["all data was dropped".to_owned()] })
+    }
+
+    /// Publishes to a database that keeps its data.
+    async fn update(
+        &self,
+        database: &Database,
+        record: &Record,
+        program: Program,
+        policy: Policy,
+    ) -> Result<PublishReport, ControlError> {
+        let identity = database.key().database;
+        let policy = client_policy(database, Hash::of(&program.bytes), policy)?;
+        let kind = program.kind;
+        let changes = match database.publish(program, policy).await? {
+            Published::Unchanged => Vec::new(),
+            Published::Updated { changes, .. } => changes,
+        };
+        if record.kind != kind {
+            self.put_record(identity, &Record { kind, ..record.clone() })?;
+        }
+        let changes = changes.iter().map(Change::to_string).collect();
+        Ok(PublishReport { database: identity, created: false, changes })
     }
 
     /// Drops the data of a database and starts its present program anew. Not to be dropped before its end.
@@ -425,6 +454,25 @@ impl Control {
         state.failed = None;
         tracing::info!("database {identity} was deleted");
         Ok(())
+    }
+
+    /// The identity of a database that may have to be made. A name is registered before there is a database, and
+    /// stays registered if there will be none.
+    fn identity_for(&self, target: &Target, caller: Identity) -> Result<Identity, ControlError> {
+        let name = match target {
+            Target::Identity(identity) => return Ok(*identity),
+            Target::Name(name) => name,
+        };
+        if let Some(identity) = self.catalog.lookup(name) {
+            return Ok(identity);
+        }
+        let identity = self.new_identity();
+        match block_in_place(|| self.catalog.bind(name, identity, caller)) {
+            Ok(()) => Ok(identity),
+            // Somebody was quicker, the same caller even.
+            Err(BindError::Taken(_)) => self.resolve(target),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn database(&self, identity: Identity) -> Result<Database, ControlError> {

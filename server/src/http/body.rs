@@ -110,23 +110,23 @@ fn too_large(len_max: usize) -> Refusal {
     )
 }
 
-fn too_many_uploads() -> Refusal {
+pub(super) fn too_many_uploads() -> Refusal {
     Refusal::text(StatusCode::SERVICE_UNAVAILABLE, "Too much is being uploaded at the moment; try again.")
 }
 
 /// Watches that a body comes fast enough.
-struct Pace {
+pub(super) struct Pace {
     started: Instant,
     received: u64,
 }
 
 impl Pace {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { started: Instant::now(), received: 0 }
     }
 
     /// The next piece of data; none at the end.
-    async fn next(&mut self, body: &mut Body) -> Result<Option<Bytes>, Refusal> {
+    pub(super) async fn next(&mut self, body: &mut Body) -> Result<Option<Bytes>, Refusal> {
         loop {
             let allowed = GRACE + Duration::from_secs(self.received / BYTES_PER_SEC_MIN);
             let frame = timeout_at(self.started + allowed, body.frame()).await.map_err(|_| {

@@ -76,7 +76,10 @@ impl From<ControlError> for Refusal {
                     json!({ "PermissionDenied": { "domain": name.as_str() } }),
                 );
             }
-            ControlError::Bind(BindError::Taken(_)) => StatusCode::CONFLICT,
+            ControlError::Bind(BindError::Taken(_)) | ControlError::Exists(_) => StatusCode::CONFLICT,
+            ControlError::WrongPlan => StatusCode::BAD_REQUEST,
+            ControlError::NoEarlierProgram | ControlError::NoSuchProgram(_) => StatusCode::NOT_FOUND,
+            ControlError::Call(error) => return error.into(),
             ControlError::Publish(error) => return error.into(),
             ControlError::Stopped(stopped) => return stopped.into(),
             ControlError::Open(_) | ControlError::Disk(_) | ControlError::Bind(BindError::Store(_)) => {
@@ -90,9 +93,11 @@ impl From<ControlError> for Refusal {
 impl From<PublishError> for Refusal {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::InvalidProgram(_) | PublishError::InitFailed(_) | PublishError::Incompatible(_) => {
-                Self::bad_request(error.to_string())
-            }
+            PublishError::InvalidProgram(_)
+            | PublishError::InitFailed(_)
+            | PublishError::InvalidBackup(_)
+            | PublishError::Incompatible(_)
+            | PublishError::BreaksClients(_) => Self::bad_request(error.to_string()),
             PublishError::Storage(_) => Self::internal(error),
             PublishError::Stopped(stopped) => stopped.into(),
         }
@@ -110,6 +115,7 @@ impl From<CallError> for Refusal {
             }
             CallError::ProcedureBroke(_) => StatusCode::INTERNAL_SERVER_ERROR,
             CallError::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
+            CallError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
             CallError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             CallError::Stopped(stopped) => return stopped.into(),
         };

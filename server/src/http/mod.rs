@@ -1,6 +1,7 @@
 //! The HTTP interface: a file for each kind of thing that has a URL.
 
 mod accept;
+mod backup;
 mod body;
 mod call;
 mod caller;
@@ -12,6 +13,7 @@ mod identity;
 mod logs;
 mod metrics;
 mod names;
+mod plan_text;
 mod publish;
 mod route;
 mod router;
@@ -19,6 +21,7 @@ mod rows;
 mod schema;
 mod serve;
 mod sql;
+mod upgrade;
 mod view;
 
 use std::{sync::Arc, time::Instant};

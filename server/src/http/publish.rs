@@ -1,6 +1,6 @@
 //! Publishing: `POST /v1/database` and `PUT /v1/database/:db`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     http::HeaderMap,
 };
-use orrery_host_abi::{Hash, Identity};
+use orrery_host_abi::Hash;
 use orrery_runtime::{Program, ProgramKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,35 +16,64 @@ use serde_json::{Value, json};
 use super::{App, Refusal, body, caller::Caller, detached};
 use crate::{
     auth::Credentials,
-    control::{ControlError, Publish, Target},
+    control::{NameError, Policy, Publish, PublishReport, Target},
+    units::HumanDuration,
 };
 
-/// What the query may say. Other keys mean something elsewhere (`num_replicas`, `parent`, `organization`) and
-/// nothing on a single server.
-#[derive(Debug, Deserialize)]
+/// What the query may say. Other keys mean nothing on a single server.
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Parameters {
     clear: bool,
     host_type: HostType,
-    policy: Policy,
+    policy: PolicyName,
     token: Option<String>,
+    num_replicas: Option<u64>,
+    parent: Option<String>,
+    #[serde(alias = "org")]
+    organization: Option<String>,
+    update_confirmation_timeout: Option<String>,
 }
 
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { clear: false, host_type: HostType::Wasm, policy: Policy::Compatible, token: None }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-enum HostType {
+/// What a program is written in, as requests name it.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) enum HostType {
+    #[default]
     Wasm,
     Js,
 }
 
+impl HostType {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Wasm => "Wasm",
+            Self::Js => "Js",
+        }
+    }
+}
+
+impl From<HostType> for ProgramKind {
+    fn from(host_type: HostType) -> Self {
+        match host_type {
+            HostType::Wasm => Self::Wasm,
+            HostType::Js => Self::Js,
+        }
+    }
+}
+
+impl From<ProgramKind> for HostType {
+    fn from(kind: ProgramKind) -> Self {
+        match kind {
+            ProgramKind::Wasm => Self::Wasm,
+            ProgramKind::Js => Self::Js,
+        }
+    }
+}
+
 /// Whether clients may be broken. Whoever allows it must have seen the plan and names it by its token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-enum Policy {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub(super) enum PolicyName {
+    #[default]
     Compatible,
     BreakClients,
 }
@@ -95,8 +124,9 @@ pub(super) async fn reset(
         return receive_and_publish(app, Some(target), parameters, caller.0, &headers, body).await;
     }
     let name = target.name().map(ToString::to_string);
-    let identity = detached(async move { Ok(app.control.reset(&target, caller.identity).await?) }).await?;
-    Ok(success(name.as_deref(), identity, false, &["all data was dropped".into()]))
+    let database = detached(async move { Ok(app.control.reset(&target, caller.identity).await?) }).await?;
+    let report = PublishReport { database, created: false, changes: vec!["all data was dropped".to_owned()] };
+    Ok(success(name.as_deref(), &report))
 }
 
 async fn receive_and_publish(
@@ -111,73 +141,76 @@ async fn receive_and_publish(
     app.control
         .check_may_publish(target.as_ref(), caller.identity, parameters.clear)
         .map_err(Refusal::from_publish)?;
+    check_surroundings(&app, target.as_ref(), &parameters)?;
     let name = target.as_ref().and_then(Target::name).map(ToString::to_string);
-    let plan_token = plan_token(&parameters)?;
+    let policy = policy(parameters.policy, parameters.token.as_deref())?;
 
     let upload = body::receive_program(headers, body, app.limits.program_len_max, &app.uploads).await?;
-    let bytes = upload.bytes.clone();
-    if let Some(plan_token) = plan_token {
-        check_plan_token(&app, target.as_ref(), Hash::of(&bytes), plan_token).await?;
-    }
-    let kind = match parameters.host_type {
-        HostType::Wasm => ProgramKind::Wasm,
-        HostType::Js => ProgramKind::Js,
-    };
     let publish = Publish {
         caller: caller.identity,
         target,
-        program: Program { kind, bytes },
+        program: Program { kind: parameters.host_type.into(), bytes: upload.bytes.clone() },
         clear: parameters.clear,
+        policy,
     };
     let task = {
         let app = app.clone();
         async move { app.control.publish(publish).await.map_err(Refusal::from_publish) }
     };
     let report = detached(task).await?;
-    Ok(success(name.as_deref(), report.database, report.created, &report.changes))
+    Ok(success(name.as_deref(), &report))
 }
+
+/// What says where a database belongs and how many there are of it: it must make sense, though a single server has
+/// neither families nor replicas of databases, and as SpacetimeDB's keeps nothing of it.
+fn check_surroundings(app: &App, target: Option<&Target>, parameters: &Parameters) -> Result<(), Refusal> {
+    if parameters.num_replicas.is_some_and(|number| number > 255) {
+        return Err(Refusal::bad_request("`num_replicas` must be at most 255."));
+    }
+    if let Some(timeout) = &parameters.update_confirmation_timeout {
+        let is_allowed =
+            timeout.parse::<HumanDuration>().is_ok_and(|timeout| timeout.0 <= CONFIRMATION_TIMEOUT_MAX);
+        if !is_allowed {
+            return Err(Refusal::bad_request(
+                "`update_confirmation_timeout` must be a duration of at most 5 minutes, such as 5s.",
+            ));
+        }
+    }
+    for named in parameters.parent.iter().chain(&parameters.organization) {
+        let named: Target =
+            named.parse().map_err(|error: NameError| Refusal::bad_request(error.to_string()))?;
+        app.control.resolve(&named)?;
+    }
+    let exists = || target.is_some_and(|target| app.control.info(target).is_ok());
+    if parameters.clear && parameters.parent.is_some() && exists() {
+        return Err(Refusal::bad_request("A database that exists gets no other parent when it is cleared."));
+    }
+    Ok(())
+}
+
+/// Longer than this nobody need wait for an update to be durable. The answer comes as soon as it is.
+const CONFIRMATION_TIMEOUT_MAX: Duration = Duration::from_secs(300);
 
 fn parameters(query: PublishQuery) -> Result<Parameters, Refusal> {
     query.map(|Query(parameters)| parameters).map_err(|error| Refusal::bad_request(error.body_text()))
 }
 
-fn plan_token(parameters: &Parameters) -> Result<Option<Hash>, Refusal> {
-    match (parameters.policy, &parameters.token) {
-        (Policy::Compatible, _) => Ok(None),
-        (Policy::BreakClients, None) => Err(Refusal::bad_request(
+pub(super) fn policy(name: PolicyName, token: Option<&str>) -> Result<Policy, Refusal> {
+    match (name, token) {
+        (PolicyName::Compatible, _) => Ok(Policy::Compatible),
+        (PolicyName::BreakClients, None) => Err(Refusal::bad_request(
             "The policy BreakClients needs the token of the plan that was agreed to.",
         )),
-        (Policy::BreakClients, Some(token)) => match Hash::from_number_hex(token) {
-            Ok(token) => Ok(Some(token)),
+        (PolicyName::BreakClients, Some(token)) => match Hash::from_number_hex(token) {
+            Ok(token) => Ok(Policy::BreakClients(token)),
             Err(_) => Err(Refusal::bad_request("The token must be a number in hexadecimal, `0x...`.")),
         },
     }
 }
 
-/// A plan's token is good for one change only: from the program that runs to the one that was sent.
-async fn check_plan_token(app: &App, target: Option<&Target>, new: Hash, token: Hash) -> Result<(), Refusal> {
-    let Some(target) = target else { return Ok(()) };
-    let database = match app.control.find(target).await {
-        Ok(database) => database,
-        Err(ControlError::NoSuchName(_) | ControlError::NoSuchDatabase) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let (_, old) = database.program();
-    if token != make_plan_token(database.key().database, old, new) {
-        return Err(Refusal::bad_request(
-            "The token is not that of the plan for this change: the program or the database has changed since. \
-             Look at the plan again.",
-        ));
-    }
-    Ok(())
-}
-
-fn make_plan_token(database: Identity, old: Hash, new: Hash) -> Hash {
-    Hash::of([database.to_hex(), old.to_hex(), new.to_hex()].concat().as_bytes())
-}
-
-fn success(name: Option<&str>, database: Identity, created: bool, changes: &[String]) -> Json<Value> {
-    let op = if created { "created" } else { "updated" };
+pub(super) fn success(name: Option<&str>, report: &PublishReport) -> Json<Value> {
+    let PublishReport { database, created, changes } = report;
+    let op = if *created { "created" } else { "updated" };
     let database = database.to_hex();
     Json(
         json!({ "Success": { "domain": name, "database_identity": database, "op": op, "changes": changes } }),
@@ -207,12 +240,16 @@ mod tests {
 
     #[test]
     fn breaking_clients_needs_a_token() {
-        assert_eq!(plan_token(&parse("").unwrap()).unwrap(), None);
-        assert_eq!(plan_token(&parse("token=nonsense").unwrap()).unwrap(), None);
-        assert!(plan_token(&parse("policy=BreakClients").unwrap()).is_err());
-        assert!(plan_token(&parse("policy=BreakClients&token=12").unwrap()).is_err());
-        let token = make_plan_token(Identity::ZERO, Hash([1; 32]), Hash([2; 32]));
+        let policy = |query: &str| {
+            let parameters = parse(query).unwrap();
+            policy(parameters.policy, parameters.token.as_deref())
+        };
+        assert_eq!(policy("").unwrap(), Policy::Compatible);
+        assert_eq!(policy("token=nonsense").unwrap(), Policy::Compatible);
+        assert!(policy("policy=BreakClients").is_err());
+        assert!(policy("policy=BreakClients&token=12").is_err());
+        let token = Hash([7; 32]);
         let query = format!("policy=BreakClients&token={}", token.to_number_hex());
-        assert_eq!(plan_token(&parse(&query).unwrap()).unwrap(), Some(token));
+        assert_eq!(policy(&query).unwrap(), Policy::BreakClients(token));
     }
 }

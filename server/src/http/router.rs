@@ -11,7 +11,8 @@ use axum::{
 };
 
 use super::{
-    App, call, caller, database, health, identity, logs, metrics, names, publish, route, schema, sql, view,
+    App, backup, call, caller, database, health, identity, logs, metrics, names, publish, route, schema, sql,
+    upgrade, view,
 };
 
 /// The content type of all JSON. SpacetimeDB's command line compares it as a whole, so it has no parameters.
@@ -24,6 +25,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/database", post(publish::create))
         .route("/v1/database/{db}", put(publish::publish).get(database::info).delete(database::delete))
         .route("/v1/database/{db}/reset", put(publish::reset))
+        .route("/v1/database/{db}/pre_publish", post(upgrade::pre_publish))
+        .route("/v1/database/{db}/programs", get(upgrade::programs))
+        .route("/v1/database/{db}/pre_rollback", post(upgrade::pre_rollback))
+        .route("/v1/database/{db}/rollback", post(upgrade::rollback))
+        .route("/v1/database/{db}/backup", get(backup::backup))
+        .route("/v1/database/{db}/restore", post(backup::restore))
         .route("/v1/database/{db}/names", get(names::list).post(names::add).put(names::replace))
         .route("/v1/database/{db}/identity", get(database::identity))
         .route("/v1/database/{db}/call/{function}", post(call::call))

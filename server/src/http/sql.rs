@@ -215,9 +215,9 @@ mod tests {
         }
     }
 
-    fn whole(results: Vec<SqlResult>, format: Format) -> String {
+    fn whole(results: &[SqlResult], format: Format) -> String {
         let mut out = Vec::new();
-        while Answer::new(results.clone(), format).unwrap().write(&mut out, usize::MAX).unwrap() {}
+        while Answer::new(results.to_vec(), format).unwrap().write(&mut out, usize::MAX).unwrap() {}
         String::from_utf8(out).unwrap()
     }
 
@@ -227,11 +227,11 @@ mod tests {
         let stats =
             r#""total_duration_micros":7,"stats":{"rows_inserted":0,"rows_deleted":0,"rows_updated":0}"#;
         assert_eq!(
-            whole(vec![result(2)], Format::Sats),
+            whole(&[result(2)], Format::Sats),
             format!(r#"[{{"schema":{schema},"rows":[[0,"row 0"],[1,"row 1"]],{stats}}}]"#)
         );
         assert_eq!(
-            whole(vec![result(1), result(0)], Format::Plain),
+            whole(&[result(1), result(0)], Format::Plain),
             format!(
                 r#"[{{"schema":{schema},"rows":[{{"id":0,"name":"row 0"}}],{stats}}},{{"schema":{schema},"rows":[],{stats}}}]"#
             )
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn pieces_make_the_whole() {
         let results = vec![result(100), result(0), result(1), result(30)];
-        let expected = whole(results.clone(), Format::Sats);
+        let expected = whole(&results, Format::Sats);
         for len in [0, 1, 50, 1000] {
             let mut answer = Answer::new(results.clone(), Format::Sats).unwrap();
             let (mut text, mut pieces) = (Vec::new(), 0);

@@ -4,7 +4,7 @@ use std::{any::Any, ffi::c_void, ptr::NonNull, sync::Arc};
 
 use orrery_host_abi::HostError;
 
-use super::{limits::Limits, source::Source};
+use super::{limits::Limits, source::Source, watchdog::Watch};
 
 /// Where an isolate keeps the pointer to its state. The binding uses the one before.
 const SLOT: u32 = 1;
@@ -16,6 +16,7 @@ pub(super) struct State<H> {
     /// Why the present call is being ended.
     pub(super) end: Option<End>,
     pub(super) limits: Arc<Limits>,
+    pub(super) watch: Arc<Watch>,
     pub(super) source: Arc<Source>,
     /// What makes the errors that host calls throw, once the module has said.
     pub(super) error_constructor: Option<v8::Global<v8::Function>>,
@@ -68,11 +69,12 @@ impl From<HostError> for Failure {
 }
 
 impl<H> State<H> {
-    pub(super) fn new(limits: Arc<Limits>, source: Arc<Source>) -> Self {
+    pub(super) fn new(limits: Arc<Limits>, watch: Arc<Watch>, source: Arc<Source>) -> Self {
         Self {
             session: None,
             end: None,
             limits,
+            watch,
             source,
             error_constructor: None,
             nothing: None,

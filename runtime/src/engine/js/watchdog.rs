@@ -26,7 +26,7 @@ static WATCHED: Mutex<Vec<Arc<Watch>>> = Mutex::new(Vec::new());
 /// Tells the thread that there is somebody.
 static SOMEBODY: Condvar = Condvar::new();
 
-/// No call is running.
+/// No call is running, or it waits for others.
 const IDLE: u64 = u64::MAX;
 /// The call was told to end.
 const FIRED: u64 = 0;
@@ -81,6 +81,20 @@ impl Watch {
     #[inline]
     pub(super) fn disarm(&self) -> bool {
         self.deadline.swap(IDLE, AcqRel) == FIRED
+    }
+
+    /// Does something that waits for others. The time that it takes is not the call's.
+    pub(super) fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let deadline = self.deadline.load(Acquire);
+        let is_running = deadline != IDLE && deadline != FIRED;
+        // Fails if the time is up this very moment.
+        if !is_running || self.deadline.compare_exchange(deadline, IDLE, AcqRel, Relaxed).is_err() {
+            return wait();
+        }
+        let left = deadline.saturating_sub(NOW.load(Relaxed));
+        let waited = wait();
+        self.deadline.store(NOW.load(Relaxed).saturating_add(left), Release);
+        waited
     }
 
     fn tick(&self, now: u64) {

@@ -255,7 +255,7 @@ fn aggregates_of_missing_values_and_of_no_rows() {
         [[U64(3), U64(2), U64(113), some(U8(36)), some(U8(77)), some(F64(56.5))]]
     );
     let empty = [U64(0), U64(0), U64(0), none(), none(), none()];
-    assert_eq!(people.rows(&format!("select {all} from person where id > 3")), [empty]);
+    assert_eq!(people.rows(&format!("select {all} from person where id > 3")), std::slice::from_ref(&empty));
     assert_eq!(people.rows(&format!("select {all} from person where id > 3 limit 0")), [[]; 0]);
     let grouped = people.rows(&format!("select {all}, name from person where id = 2 group by name"));
     assert_eq!(grouped[0][..6], [U64(1), U64(0), U64(0), none(), none(), none()]);

@@ -124,7 +124,10 @@ fn sample() -> Contents {
     writer.insert(other, &mut row(9, "b")).unwrap();
     writer.add_index(other, index(4098, 1, IndexKind::Direct, false)).unwrap();
     writer.add_sequence(other, sequence(4097, 0)).unwrap();
-    writer.alter_table(table, "renamed", spec.row_type).unwrap();
+    writer.alter_table(table, "renamed", spec.row_type.clone(), &[]).unwrap();
+    let mut elements = spec.row_type.elements.to_vec();
+    elements.push(element(AlgebraicType::String));
+    writer.alter_table(table, "grown", ProductType { elements: elements.into() }, &"new".to_bsatn()).unwrap();
     writer.commit().unwrap();
     writer.delete_point(IndexId(4098), &"a".to_bsatn()).unwrap();
     writer.commit().unwrap();

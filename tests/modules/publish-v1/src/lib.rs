@@ -23,6 +23,19 @@ pub fn add_item(ctx: &ReducerContext, name: String, amount: u32) {
     ctx.db.item().insert(Item { id: 0, name, amount });
 }
 
+/// Makes many items at once.
+#[spacetimedb::reducer]
+pub fn fill(ctx: &ReducerContext, count: u32) {
+    for amount in 0..count {
+        ctx.db.item().insert(Item { id: 0, name: format!("item {amount}"), amount });
+    }
+}
+
+#[spacetimedb::reducer]
+pub fn remove_items(ctx: &ReducerContext, name: String) {
+    ctx.db.item().name().delete(&name);
+}
+
 #[spacetimedb::view(accessor = items, public)]
 pub fn items(ctx: &AnonymousViewContext) -> Vec<Item> {
     ctx.db.item().name().filter(""..).collect()
