@@ -1,5 +1,7 @@
 //! A session that records what it is asked and answers with recognisable numbers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use orrery_host_abi::{
     Advance, ConnectionId, Errno, HostCalls, HostError, Identity, IndexId, IterId, LogLevel, LogRecord,
@@ -39,6 +41,8 @@ pub(crate) struct Mock {
     pub(crate) response: (Bytes, Bytes),
     /// It panics when it is asked for its identity.
     pub(crate) panics: bool,
+    /// How long it thinks about its identity.
+    pub(crate) takes: Duration,
 }
 
 impl Mock {
@@ -174,6 +178,7 @@ impl HostCalls for Mock {
         if self.panics {
             panic!("the mock was told to panic");
         }
+        std::thread::sleep(self.takes);
         self.calls.push("identity".to_owned());
         Identity(std::array::from_fn(|n| 0x80 + n as u8))
     }

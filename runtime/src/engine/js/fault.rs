@@ -51,7 +51,7 @@ pub(super) fn attempt<'s, 'i, T>(
 
 impl Thrown {
     /// Takes down an exception. None of the module's code is run for that.
-    fn new(
+    pub(super) fn new(
         scope: &mut PinScope<'_, '_>,
         source: &Source,
         exception: Local<'_, Value>,

@@ -4,7 +4,7 @@ use std::{any::Any, ffi::c_void, ptr::NonNull, sync::Arc};
 
 use orrery_host_abi::HostError;
 
-use super::{limits::Limits, source::Source};
+use super::{contain::Leave, limits::Limits, promises::Failed, source::Source};
 
 /// Where an isolate keeps the pointer to its state. The binding uses the one before.
 const SLOT: u32 = 1;
@@ -16,11 +16,17 @@ pub(super) struct State<H> {
     /// Why the present call is being ended.
     pub(super) end: Option<End>,
     pub(super) limits: Arc<Limits>,
+    /// Says that a host call is running.
+    pub(super) leave: Arc<Leave>,
     pub(super) source: Arc<Source>,
     /// What makes the errors that host calls throw, once the module has said.
     pub(super) error_constructor: Option<v8::Global<v8::Function>>,
     /// A function that does nothing. Calling it is when V8 notices that a call is to end.
     pub(super) nothing: Option<v8::Global<v8::Function>>,
+    /// What V8 made of the module's text.
+    pub(super) script: Option<v8::Global<v8::UnboundModuleScript>>,
+    /// Promises that have failed in the present call.
+    pub(super) failed: Vec<Failed>,
     /// The modules that the module imports, by their specifiers.
     pub(super) imports: Vec<(String, v8::Global<v8::Module>)>,
     /// The hooks that were registered so far, in the way of version 1.
@@ -68,14 +74,17 @@ impl From<HostError> for Failure {
 }
 
 impl<H> State<H> {
-    pub(super) fn new(limits: Arc<Limits>, source: Arc<Source>) -> Self {
+    pub(super) fn new(limits: Arc<Limits>, leave: Arc<Leave>, source: Arc<Source>) -> Self {
         Self {
             session: None,
             end: None,
             limits,
+            leave,
             source,
             error_constructor: None,
             nothing: None,
+            script: None,
+            failed: Vec::new(),
             imports: Vec::new(),
             registered: Registered::default(),
         }
@@ -86,6 +95,7 @@ impl<H> State<H> {
     pub(super) fn begin(&mut self, session: H) {
         self.session = Some(session);
         self.end = None;
+        self.failed.clear();
         self.limits.reset();
     }
 

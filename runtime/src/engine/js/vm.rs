@@ -6,9 +6,10 @@ use v8::{Global, Local, OwnedIsolate, PinScope};
 
 use super::{
     builtins,
-    contain::{GaveUp, contain, give_up},
+    contain::{GaveUp, Leave, contain, give_up},
     limits::Limits,
     program::JsProgram,
+    promises,
     stack::FRAMES_MAX,
     state::{Shared, State},
     watchdog::Watch,
@@ -39,9 +40,12 @@ impl<H: 'static> Vm<H> {
         limits.watch_heap(&mut isolate);
         isolate.set_oom_error_handler(out_of_memory);
         isolate.set_capture_stack_trace_for_uncaught_exceptions(true, FRAMES_MAX as i32);
-        let shared = Shared::new(State::new(Arc::clone(&limits), Arc::clone(program.source())));
+        let leave = Arc::<Leave>::default();
+        let source = Arc::clone(program.source());
+        let shared = Shared::new(State::new(Arc::clone(&limits), Arc::clone(&leave), source));
         shared.attach(&mut isolate);
-        let watch = Watch::new(isolate.thread_safe_handle(), Arc::clone(&limits));
+        promises::watch::<H>(&mut isolate);
+        let watch = Watch::new(isolate.thread_safe_handle(), Arc::clone(&limits), leave);
         let context = {
             v8::scope!(let scope, &mut isolate);
             let context = v8::Context::new(scope, v8::ContextOptions::default());
@@ -81,8 +85,8 @@ impl<H: 'static> Vm<H> {
         self.watch.arm(time_limit);
         // SAFETY: It is left below, on this thread, whatever happens.
         unsafe { isolate.enter() };
-        let left = Leave(isolate);
-        let result = contain(|| {
+        let left = Exit(isolate);
+        let result = contain(self.watch.leave(), || {
             v8::scope!(let scope, &mut *left.0);
             let context = Local::new(scope, context);
             let scope = &mut v8::ContextScope::new(scope, context);
@@ -95,9 +99,10 @@ impl<H: 'static> Vm<H> {
     }
 }
 
-struct Leave<'a>(&'a mut OwnedIsolate);
+/// Exits an isolate that was entered.
+struct Exit<'a>(&'a mut OwnedIsolate);
 
-impl Drop for Leave<'_> {
+impl Drop for Exit<'_> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: It was entered before, and what was entered since has been left.
