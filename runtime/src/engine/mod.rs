@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use orrery_host_abi::{ConnectionId, Fault, Identity};
 
+mod cache;
 pub mod js;
 pub mod wasm;
 

@@ -43,6 +43,8 @@ pub(crate) struct Mock {
     pub(crate) waits: Duration,
     /// It panics when it is asked for its identity.
     pub(crate) panics: bool,
+    /// How long it thinks about its identity.
+    pub(crate) takes: Duration,
 }
 
 impl Mock {
@@ -183,6 +185,7 @@ impl HostCalls for Mock {
         if self.panics {
             panic!("the mock was told to panic");
         }
+        thread::sleep(self.takes);
         self.calls.push("identity".to_owned());
         Identity(std::array::from_fn(|n| 0x80 + n as u8))
     }

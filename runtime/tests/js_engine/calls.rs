@@ -116,10 +116,24 @@ fn what_comes_after_an_await_still_belongs_to_the_call() {
     let (mock, outcome, _) = reduce("(async () => { await 0; await 0; sys.console_log(2, 'after'); })();");
     assert_eq!(outcome, Outcome::Done(vec![]));
     assert_eq!(only_line(&mock), (LogLevel::Info, "after"));
-    // Nobody waits for a promise, so nobody hears of its failure either.
-    let (mock, outcome, instance) = reduce("(async () => { throw new Error('unheard') })();");
-    assert_eq!(outcome, Outcome::Done(vec![]));
-    assert!(mock.log.is_empty() && !instance.is_spent());
+}
+
+#[test]
+fn promises_that_fail_are_heard_of() {
+    let (mock, outcome, instance) = reduce("(async () => { await 0; throw new Error('unheard') })();");
+    assert_eq!((outcome, instance.is_spent()), (Outcome::Done(vec![]), false));
+    let message = "a promise failed, and nothing waits for it: Error: unheard";
+    assert_eq!(only_line(&mock), (LogLevel::Error, message));
+    assert_eq!(mock.log[0].filename.as_deref(), Some("spacetimedb_module"));
+    for handled in [
+        "(async () => { throw new Error('heard') })().catch(() => {});",
+        "const p = Promise.reject(1); Promise.resolve().then(() => p.catch(() => {}));",
+        "(async () => { try { await Promise.reject(1) } catch {} })();",
+    ] {
+        assert!(reduce(handled).0.log.is_empty(), "{handled}");
+    }
+    let (mock, ..) = reduce("for (let n = 0; n < 1000; n++) Promise.reject(n);");
+    assert_eq!(mock.log.len(), 16);
 }
 
 #[test]

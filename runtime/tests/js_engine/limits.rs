@@ -214,6 +214,37 @@ fn what_v8_gives_up_on_ends_the_call_only() {
 }
 
 #[test]
+fn what_v8_does_not_end_is_given_up_on() {
+    for body in [
+        "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)",
+        "const a = []; a[2 ** 32 - 2] = 1; a.indexOf(2);",
+        "('a'.repeat(2 ** 19) + 'b').repeat(20).lastIndexOf('a'.repeat(2 ** 18) + 'c')",
+    ] {
+        late(body);
+    }
+    // Nobody counts what the parser needs, so its memory is that of the process.
+    let limit = Duration::from_secs(60);
+    let mut instance = instance(&module_with_reducer("eval('1;'.repeat(2 ** 24))"));
+    let (mock, outcome) = instance.call(Mock::default(), &Call { time_limit: limit, ..reducer() });
+    assert_eq!(outcome, Outcome::Broke(Fault::OutOfMemory(MEMORY_LIMIT)));
+    assert_eq!(mock.log.len(), 1);
+    assert!(instance.is_spent());
+    drop(instance);
+    let (_, outcome, _) = reduce("for (let n = 0; n < 1e6; n++) ({ n });");
+    assert_eq!(outcome, Outcome::Done(vec![]));
+}
+
+#[test]
+fn a_host_call_is_not_left_half_done() {
+    let limit = Duration::from_millis(50);
+    let mut instance = instance(&module_with_reducer("sys.identity(); for (;;);"));
+    let slow = Mock { takes: Duration::from_secs(3), ..Mock::default() };
+    let (mock, outcome) = instance.call(slow, &Call { time_limit: limit, ..reducer() });
+    assert_eq!(outcome, Outcome::Broke(Fault::TimedOut(limit)));
+    assert_eq!(mock.calls, ["identity"]);
+}
+
+#[test]
 fn a_session_that_ends_the_call_is_told_nothing_more() {
     let (mock, outcome) = instance(&module_with_reducer(
         "try { sys.table_id_from_name('x') } catch {} for (let n = 0; n < 1e9; n++) sys.identity();",

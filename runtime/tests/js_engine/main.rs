@@ -1,6 +1,7 @@
 //! The JavaScript engine, from outside: modules written by hand, and a session that records what it is asked.
 
 mod calls;
+mod code_cache;
 #[path = "../engine_support/mod.rs"]
 mod engine_support;
 mod globals;

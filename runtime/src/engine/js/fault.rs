@@ -54,7 +54,7 @@ pub(super) fn attempt<'s, 'i, T>(
 
 impl Thrown {
     /// Takes down an exception. None of the module's code is run for that.
-    fn new(
+    pub(super) fn new(
         scope: &mut PinScope<'_, '_>,
         source: &Source,
         exception: Local<'_, Value>,

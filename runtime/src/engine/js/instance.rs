@@ -3,6 +3,7 @@
 use std::{panic::resume_unwind, time::Duration};
 
 use orrery_host_abi::{Call, Fault, Function, HostCalls, Instance, Outcome};
+use v8::Local;
 
 use super::{
     contain::GaveUp,
@@ -10,6 +11,7 @@ use super::{
     hooks::{Answer, DESCRIBE, Hooks},
     load::{self, Refused, load},
     program::JsProgram,
+    promises,
     state::{End, State},
     vm::Vm,
 };
@@ -59,13 +61,23 @@ impl<H: HostCalls + 'static> JsInstance<H> {
         let Some(hooks) = &self.hooks else {
             return (session, Err(LoadError::Setup(SPENT.to_owned())));
         };
-        self.vm.shared.get().begin(session);
+        let state = self.vm.shared.get();
+        state.begin(session);
+        let script = state.script.take();
         let program = self.vm.program.clone();
         let described = self.vm.run(time_limit, |scope| {
-            hooks.describe(scope, program.source()).map_err(|error| match error {
+            let description = hooks.describe(scope, program.source()).map_err(|error| match error {
                 Ok(text) => Refused::Because(LoadError::Abi(text)),
                 Err(stop) => load::stopped(DESCRIBE, stop),
-            })
+            })?;
+            // By now V8 has compiled what every instance needs to start.
+            if let Some(script) = script
+                && program.code().is_none()
+                && let Some(code) = Local::new(scope, script).create_code_cache()
+            {
+                program.keep_code(&code);
+            }
+            Ok(description)
         });
         let described = self.finish_step(described, time_limit);
         (self.vm.shared.get().finish(), described)
@@ -162,11 +174,17 @@ impl<H: HostCalls + 'static> Instance<H> for JsInstance<H> {
         if self.spent {
             return (session, Outcome::Broke(Fault::Trapped(SPENT.to_owned())));
         }
-        self.vm.shared.get().begin(session);
+        let state = self.vm.shared.get();
+        state.begin(session);
+        let state: *mut State<H> = state;
         // Until it is known what became of the call.
         self.spent = true;
         let source = self.vm.program.source().clone();
-        let called = self.vm.run(call.time_limit, |scope| hooks.call(scope, &source, call));
+        let called = self.vm.run(call.time_limit, |scope| {
+            let answer = hooks.call(scope, &source, call);
+            promises::report(scope, state);
+            answer
+        });
         let outcome = self.finish_call(called, call);
         (self.vm.shared.get().finish(), outcome)
     }

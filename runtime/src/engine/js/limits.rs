@@ -106,12 +106,17 @@ impl Limits {
         isolate.add_near_heap_limit_callback(near_heap_limit, data.cast_mut().cast());
     }
 
+    /// The call is ended for want of memory.
+    pub(super) fn end_call(&self) {
+        self.ended.store(true, Relaxed);
+    }
+
     /// Ends the call if it has too much memory of the kinds that nobody counts as they are taken. To be called on
     /// the isolate's thread.
     pub(super) fn check_uncounted(&self, isolate: &mut v8::Isolate) {
         let statistics = isolate.get_heap_statistics();
         if statistics.external_memory().max(statistics.malloced_memory()) > self.memory {
-            self.ended.store(true, Relaxed);
+            self.end_call();
             isolate.terminate_execution();
         }
     }
@@ -132,7 +137,7 @@ impl Limits {
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
     // SAFETY: `watch_heap` has passed limits that outlive the isolate.
     let limits = unsafe { &*data.cast::<Limits>() };
-    limits.ended.store(true, Relaxed);
+    limits.end_call();
     if let Some(isolate) = limits.isolate.get() {
         isolate.terminate_execution();
     }

@@ -1,13 +1,14 @@
 //! From a program's text to hooks that can be called.
 
 use orrery_host_abi::{Fault, HostCalls};
-use v8::{Global, Local, PinScope};
+use v8::{Global, Local, PinScope, script_compiler};
 
 use super::{
     fault::{Broken, Stop, Thrown, attempt},
     hooks::Hooks,
     imports::{Version, module_hooks},
     program::JsProgram,
+    promises,
     source::{SCRIPT_NAME, Source},
     stack::Frame,
     state::{Failure, State},
@@ -45,8 +46,18 @@ pub(super) fn load<H: HostCalls + 'static>(
     let source = program.source();
     Vm::<H>::install_builtins(scope, state).ok_or(Refused::Stopped("start"))?;
     let module = compile(scope, program)?;
+    let script = module.get_unbound_module_script(scope);
+    // SAFETY: None of the module's code has been run.
+    unsafe { &mut *state }.script = Some(Global::new(scope, script));
     resolve::<H>(scope, source, module, state)?;
-    evaluate(scope, source, module)?;
+    let evaluated = evaluate(scope, source, module);
+    if evaluated.is_err() {
+        // That its promise has failed is no news then.
+        // SAFETY: None of the module's code runs now.
+        unsafe { &mut *state }.failed.clear();
+    }
+    evaluated?;
+    promises::report(scope, state);
     // SAFETY: None of the module's code runs now.
     if let Some(hooks) = Hooks::registered(unsafe { &(*state).registered }) {
         return Ok(hooks);
@@ -68,26 +79,31 @@ fn compile<'s>(scope: &mut PinScope<'s, '_>, program: &JsProgram) -> Result<Loca
         let code = unsafe { source.code(scope) }?;
         let name = super::values::string(scope, SCRIPT_NAME).into();
         let origin = v8::ScriptOrigin::new(scope, name, 0, 0, false, -1, None, false, false, true, None);
-        let (mut text, options) = match program.code_cache() {
+        let code_cache = program.code();
+        let (mut text, options) = match &code_cache {
             Some(code_cache) => (
-                v8::script_compiler::Source::new_with_cached_data(
+                script_compiler::Source::new_with_cached_data(
                     code,
                     Some(&origin),
                     v8::CachedData::new(code_cache),
                 ),
-                v8::script_compiler::CompileOptions::ConsumeCodeCache,
+                script_compiler::CompileOptions::ConsumeCodeCache,
             ),
             None => (
-                v8::script_compiler::Source::new(code, Some(&origin)),
-                v8::script_compiler::CompileOptions::NoCompileOptions,
+                script_compiler::Source::new(code, Some(&origin)),
+                script_compiler::CompileOptions::NoCompileOptions,
             ),
         };
-        v8::script_compiler::compile_module2(
+        let module = script_compiler::compile_module2(
             scope,
             &mut text,
             options,
-            v8::script_compiler::NoCacheReason::NoReason,
-        )
+            script_compiler::NoCacheReason::NoReason,
+        );
+        if text.get_cached_data().is_some_and(|cached| cached.rejected()) {
+            program.drop_code();
+        }
+        module
     });
     compiled.map_err(|stop| match stop {
         Stop::Threw(_, thrown) => Refused::Because(LoadError::Invalid(thrown.with_place())),

@@ -27,6 +27,7 @@ mod limits;
 mod load;
 mod platform;
 mod program;
+mod promises;
 mod source;
 mod stack;
 mod state;
@@ -40,7 +41,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use orrery_host_abi::Hash;
 
-use super::LoadError;
+use super::{LoadError, cache::CodeCache};
 
 pub use instance::JsInstance;
 pub use program::JsProgram;
@@ -58,18 +59,30 @@ pub struct JsConfig {
 #[derive(Clone, Debug)]
 pub struct JsEngine {
     memory_limit: u64,
+    cache: Option<CodeCache>,
 }
 
 impl JsEngine {
     /// An engine. V8 itself starts with the first program. The error says what the machine or the configuration lacks.
     pub fn new(config: &JsConfig) -> Result<Self, String> {
-        Ok(Self { memory_limit: config.memory_limit })
+        let cache = match &config.cache_dir {
+            None => None,
+            Some(dir) => Some(CodeCache::open(dir, compiler_hash()).map_err(|e| {
+                format!("the directory `{}` cannot keep compiled modules: {e}", dir.display())
+            })?),
+        };
+        Ok(Self { memory_limit: config.memory_limit, cache })
     }
 
     /// Takes a program's text. Whether it is valid JavaScript comes to light when an instance starts. `hash` is the hash
     /// of `bytes`.
-    pub fn compile(&self, _hash: Hash, bytes: &Bytes) -> Result<JsProgram, LoadError> {
+    pub fn compile(&self, hash: Hash, bytes: &Bytes) -> Result<JsProgram, LoadError> {
         platform::start(self.memory_limit);
-        JsProgram::new(bytes, self.memory_limit)
+        JsProgram::new(hash, bytes, self.memory_limit, self.cache.clone())
     }
+}
+
+/// The hash of all that matters to what V8 makes of a text. It looks at its settings itself.
+fn compiler_hash() -> blake3::Hash {
+    blake3::hash(format!("V8 {}", v8::VERSION_STRING).as_bytes())
 }

@@ -2,17 +2,18 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use orrery_host_abi::HostCalls;
+use orrery_host_abi::{Hash, HostCalls};
+use parking_lot::Mutex;
 
 use super::{instance::JsInstance, source::Source};
-use crate::engine::LoadError;
+use crate::engine::{LoadError, cache::CodeCache};
 
 /// How often a program may make V8 give up. What the instance had is lost to the process each time.
 const CRASHES_MAX: u32 = 3;
@@ -22,10 +23,13 @@ const CRASHES_MAX: u32 = 3;
 pub struct JsProgram(Arc<Inner>);
 
 struct Inner {
+    hash: Hash,
     source: Arc<Source>,
     memory_limit: u64,
-    /// What V8 made of the text, once an instance has run.
-    code: OnceLock<Vec<u8>>,
+    /// What V8 made of the text, once it is known.
+    code: Mutex<Option<Arc<[u8]>>>,
+    /// Where that is kept between starts.
+    cache: Option<CodeCache>,
     /// How often it has made V8 give up.
     crashes: AtomicU32,
 }
@@ -38,11 +42,20 @@ impl std::fmt::Debug for JsProgram {
 
 impl JsProgram {
     /// Takes a program's text.
-    pub(super) fn new(bytes: &Bytes, memory_limit: u64) -> Result<Self, LoadError> {
+    pub(super) fn new(
+        hash: Hash,
+        bytes: &Bytes,
+        memory_limit: u64,
+        cache: Option<CodeCache>,
+    ) -> Result<Self, LoadError> {
+        let source = Arc::new(Source::new(bytes)?);
+        let code = cache.as_ref().and_then(|cache| cache.load(hash));
         Ok(Self(Arc::new(Inner {
-            source: Arc::new(Source::new(bytes)?),
+            hash,
+            source,
             memory_limit,
-            code: OnceLock::new(),
+            code: Mutex::new(code.map(Arc::from)),
+            cache,
             crashes: AtomicU32::new(0),
         })))
     }
@@ -86,8 +99,21 @@ impl JsProgram {
     }
 
     /// What V8 made of the text in an earlier instance.
-    pub(super) fn code_cache(&self) -> Option<&[u8]> {
-        self.0.code.get().map(Vec::as_slice)
+    pub(super) fn code(&self) -> Option<Arc<[u8]>> {
+        self.0.code.lock().clone()
+    }
+
+    /// V8 does not take what it made of the text some time ago.
+    pub(super) fn drop_code(&self) {
+        *self.0.code.lock() = None;
+    }
+
+    /// Keeps what V8 made of the text, for instances to come.
+    pub(super) fn keep_code(&self, code: &[u8]) {
+        *self.0.code.lock() = Some(code.into());
+        if let Some(cache) = &self.0.cache {
+            cache.store(self.0.hash, code);
+        }
     }
 
     /// V8 has given up on an instance.

@@ -4,7 +4,7 @@ use std::{any::Any, ffi::c_void, ptr::NonNull, sync::Arc};
 
 use orrery_host_abi::HostError;
 
-use super::{limits::Limits, source::Source, watchdog::Watch};
+use super::{limits::Limits, promises::Failed, source::Source, watchdog::Watch};
 
 /// Where an isolate keeps the pointer to its state. The binding uses the one before.
 const SLOT: u32 = 1;
@@ -22,6 +22,10 @@ pub(super) struct State<H> {
     pub(super) error_constructor: Option<v8::Global<v8::Function>>,
     /// A function that does nothing. Calling it is when V8 notices that a call is to end.
     pub(super) nothing: Option<v8::Global<v8::Function>>,
+    /// What V8 made of the module's text.
+    pub(super) script: Option<v8::Global<v8::UnboundModuleScript>>,
+    /// Promises that have failed in the present call.
+    pub(super) failed: Vec<Failed>,
     /// The modules that the module imports, by their specifiers.
     pub(super) imports: Vec<(String, v8::Global<v8::Module>)>,
     /// The hooks that were registered so far, in the way of version 1.
@@ -78,6 +82,8 @@ impl<H> State<H> {
             source,
             error_constructor: None,
             nothing: None,
+            script: None,
+            failed: Vec::new(),
             imports: Vec::new(),
             registered: Registered::default(),
         }
@@ -88,6 +94,7 @@ impl<H> State<H> {
     pub(super) fn begin(&mut self, session: H) {
         self.session = Some(session);
         self.end = None;
+        self.failed.clear();
         self.limits.reset();
     }
 

@@ -9,6 +9,7 @@ use super::{
     contain::{GaveUp, contain, give_up},
     limits::Limits,
     program::JsProgram,
+    promises,
     stack::FRAMES_MAX,
     state::{Shared, State},
     watchdog::Watch,
@@ -43,6 +44,7 @@ impl<H: 'static> Vm<H> {
         let state = State::new(Arc::clone(&limits), Arc::clone(&watch), Arc::clone(program.source()));
         let shared = Shared::new(state);
         shared.attach(&mut isolate);
+        promises::watch::<H>(&mut isolate);
         let context = {
             v8::scope!(let scope, &mut isolate);
             let context = v8::Context::new(scope, v8::ContextOptions::default());
@@ -82,8 +84,8 @@ impl<H: 'static> Vm<H> {
         self.watch.arm(time_limit);
         // SAFETY: It is left below, on this thread, whatever happens.
         unsafe { isolate.enter() };
-        let left = Leave(isolate);
-        let result = contain(|| {
+        let left = Exit(isolate);
+        let result = contain(self.watch.leave(), || {
             v8::scope!(let scope, &mut *left.0);
             let context = Local::new(scope, context);
             let scope = &mut v8::ContextScope::new(scope, context);
@@ -96,9 +98,10 @@ impl<H: 'static> Vm<H> {
     }
 }
 
-struct Leave<'a>(&'a mut OwnedIsolate);
+/// Exits an isolate that was entered.
+struct Exit<'a>(&'a mut OwnedIsolate);
 
-impl Drop for Leave<'_> {
+impl Drop for Exit<'_> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: It was entered before, and what was entered since has been left.

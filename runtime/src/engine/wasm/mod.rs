@@ -20,7 +20,6 @@
 
 mod abi;
 mod bytes;
-mod cache;
 mod effort;
 mod fault;
 mod imports;
@@ -30,12 +29,18 @@ mod memory;
 mod program;
 mod state;
 
-use std::{num::NonZeroUsize, panic::AssertUnwindSafe, path::PathBuf, thread};
+use std::{
+    hash::{Hash as _, Hasher},
+    num::NonZeroUsize,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    thread,
+};
 
 use orrery_host_abi::{Hash, HostCalls};
 use wasmtime::{Config, Engine, Module, OptLevel};
 
-use super::{LoadError, TICK};
+use super::{LoadError, TICK, cache::CodeCache};
 
 pub use instance::WasmInstance;
 pub use program::{Started, WasmProgram};
@@ -72,7 +77,7 @@ impl Default for WasmConfig {
 #[derive(Clone, Debug)]
 pub struct WasmEngine {
     engine: Engine,
-    cache: Option<cache::CodeCache>,
+    cache: Option<CodeCache>,
     memory_limit: u64,
 }
 
@@ -84,7 +89,7 @@ impl WasmEngine {
             .map_err(|e| format!("the WebAssembly engine cannot start: {e:#}"))?;
         let cache = match &config.cache_dir {
             None => None,
-            Some(dir) => Some(cache::CodeCache::open(dir, &engine).map_err(|e| {
+            Some(dir) => Some(CodeCache::open(dir, compiler_hash(&engine)).map_err(|e| {
                 format!("the directory `{}` cannot keep compiled modules: {e}", dir.display())
             })?),
         };
@@ -99,7 +104,7 @@ impl WasmEngine {
         hash: Hash,
         bytes: &[u8],
     ) -> Result<WasmProgram<H>, LoadError> {
-        let cached = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, hash));
+        let cached = self.cache.as_ref().and_then(|cache| self.from_cache(cache, hash));
         let module = match cached {
             Some(module) => module,
             None => self.compile_anew(hash, bytes)?,
@@ -108,6 +113,20 @@ impl WasmEngine {
         abi::check_version(&module)?;
         let exports = abi::check_exports(&module)?;
         WasmProgram::link(&self.engine, &module, exports, self.memory_limit)
+    }
+
+    fn from_cache(&self, cache: &CodeCache, hash: Hash) -> Option<Module> {
+        let code = cache.load(hash)?;
+        // SAFETY: The code comes from `Module::serialize`: a checksum covers all of it, and only this engine writes
+        // files with its own hash and such a checksum, into a directory that nobody else may write to. wasmtime
+        // compares its own version and settings besides.
+        match unsafe { Module::deserialize(&self.engine, code) } {
+            Ok(module) => Some(module),
+            Err(e) => {
+                tracing::warn!("a compiled module does not load: {e:#}");
+                None
+            }
+        }
     }
 
     fn compile_anew(&self, hash: Hash, bytes: &[u8]) -> Result<Module, LoadError> {
@@ -122,7 +141,10 @@ impl WasmEngine {
             Err(_) => return Err(LoadError::Invalid("the compiler gave up on it".to_owned())),
         };
         if let Some(cache) = &self.cache {
-            cache.store(hash, &module);
+            match module.serialize() {
+                Ok(code) => cache.store(hash, &code),
+                Err(e) => tracing::warn!("a compiled module cannot be kept: {e:#}"),
+            }
         }
         Ok(module)
     }
@@ -148,6 +170,27 @@ fn wasmtime_config() -> Config {
     // Everything else that compilers and `wasm-opt` emit is on by default: bulk memory, sign extension, saturating
     // conversions, multi-value, SIMD, tail calls, references to functions.
     config
+}
+
+/// The hash of all that matters to what the compiler makes of a module.
+fn compiler_hash(engine: &Engine) -> blake3::Hash {
+    let mut compiler = Blake3Hasher(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut compiler);
+    compiler.0.finalize()
+}
+
+/// The standard library's hasher promises no stable result; this one does.
+struct Blake3Hasher(blake3::Hasher);
+
+impl Hasher for Blake3Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let hash = self.0.finalize();
+        u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash is longer than eight bytes"))
+    }
 }
 
 /// Advances the epoch for as long as anything of the engine is alive.

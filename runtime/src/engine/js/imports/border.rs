@@ -45,12 +45,16 @@ impl Import {
 }
 
 /// Runs the body of a host call. Nothing may unwind into V8, so a panic goes on when V8 has returned.
+///
+/// `state` must be that of the isolate that calls.
 #[inline]
 pub(super) fn guarded<H, T>(
     state: *mut State<H>,
     body: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(body)) {
+    // SAFETY: It is there for as long as the isolate. Nobody writes to this part of it.
+    let leave = unsafe { (*state).watch.leave() };
+    match leave.not_during(|| catch_unwind(AssertUnwindSafe(body))) {
         Ok(result) => result,
         Err(panic) => {
             // SAFETY: The body, which has borrowed it, is gone.

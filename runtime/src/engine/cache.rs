@@ -6,11 +6,10 @@
 //! A file that fails any check is as good as absent and is written anew.
 //!
 //! A file is named by the hash of its program and the hash of everything about the compiler that matters to its
-//! output (version, settings, processor), so programs and releases never get in each other's way.
+//! output (version, settings, processor), so programs, releases and engines never get in each other's way.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    hash::{Hash as _, Hasher},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -19,19 +18,18 @@ use std::{
 };
 
 use orrery_host_abi::Hash;
-use wasmtime::{Engine, Module};
 
 /// The first bytes of a file; the last one is the version of the format.
 const MAGIC: [u8; 16] = *b"orrery-compiled\x01";
 
 /// Keeps our checksums apart from any other use of the hash function.
-const CHECKSUM_CONTEXT: &str = "orrery 2025 compiled wasm module";
+const CHECKSUM_CONTEXT: &str = "orrery 2025 compiled program";
 
 const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
 
-const EXTENSION: &str = "cwasm";
+const EXTENSION: &str = "code";
 
-/// Files of all programs together, in bytes. A compiled module takes a few megabytes, so this holds more programs
+/// Files of all programs together, in bytes. A compiled program takes a few megabytes, so this holds more programs
 /// than one machine is likely to run; beyond it the oldest are dropped, which costs a compilation later.
 const TOTAL_BYTES_MAX: u64 = 2 << 30;
 
@@ -49,56 +47,43 @@ pub(super) struct CodeCache {
 }
 
 impl CodeCache {
-    /// Takes the directory into use; makes it if it does not exist.
-    pub(super) fn open(dir: &Path, engine: &Engine) -> io::Result<Self> {
+    /// Takes the directory into use; makes it if it does not exist. `compiler` is the hash of all that matters to the
+    /// compiler's output.
+    pub(super) fn open(dir: &Path, compiler: blake3::Hash) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         // Only the owner may do this, so it also finds out whether the directory is ours.
         fs::set_permissions(dir, Permissions::from_mode(0o700))?;
-        let mut compiler = Blake3Hasher(blake3::Hasher::new());
-        engine.precompile_compatibility_hash().hash(&mut compiler);
-        let cache = Self { dir: dir.to_owned(), compiler: compiler.0.finalize() };
+        let cache = Self { dir: dir.to_owned(), compiler };
         cache.drop_abandoned()?;
         Ok(cache)
     }
 
-    /// The code of a program; none if it is not there or not to be trusted.
-    pub(super) fn load(&self, engine: &Engine, program: Hash) -> Option<Module> {
+    /// The code of a program as it was given to [`Self::store`]; none if it is not there or not to be trusted.
+    pub(super) fn load(&self, program: Hash) -> Option<Vec<u8>> {
         let path = self.path(program);
-        let contents = match self.read(&path) {
+        let mut contents = match self.read(&path) {
             Ok(contents) => contents,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
             Err(e) => {
-                tracing::warn!(path = %path.display(), "a compiled module cannot be read: {e}");
+                tracing::warn!(path = %path.display(), "a compiled program cannot be read: {e}");
                 return None;
             }
         };
-        let Some(code) = self.check(program, &contents) else {
-            tracing::warn!(path = %path.display(), "a compiled module is damaged and will be compiled again");
+        if self.check(program, &contents).is_none() {
+            tracing::warn!(path = %path.display(), "a compiled program is damaged and will be compiled again");
             return None;
-        };
-        // SAFETY: The code comes from `Module::serialize`: the checksum covers all of it, and only `store` writes
-        // files with that checksum into a directory that nobody else may write to. wasmtime compares its own
-        // version and settings besides.
-        match unsafe { Module::deserialize(engine, code) } {
-            Ok(module) => Some(module),
-            Err(e) => {
-                tracing::warn!(path = %path.display(), "a compiled module does not load: {e:#}");
-                None
-            }
         }
+        contents.drain(..HEADER);
+        Some(contents)
     }
 
     /// Keeps the code of a program. What goes wrong is only logged: it costs a compilation at the next start.
-    pub(super) fn store(&self, program: Hash, module: &Module) {
-        let written = module
-            .serialize()
-            .map_err(|e| format!("{e:#}"))
-            .and_then(|code| self.write(program, &code).map_err(|e| e.to_string()));
-        if let Err(e) = written {
-            tracing::warn!(dir = %self.dir.display(), "a compiled module cannot be kept: {e}");
+    pub(super) fn store(&self, program: Hash, code: &[u8]) {
+        if let Err(e) = self.write(program, code) {
+            tracing::warn!(dir = %self.dir.display(), "a compiled program cannot be kept: {e}");
         }
         if let Err(e) = self.drop_oldest(TOTAL_BYTES_MAX) {
-            tracing::warn!(dir = %self.dir.display(), "old compiled modules cannot be dropped: {e}");
+            tracing::warn!(dir = %self.dir.display(), "old compiled programs cannot be dropped: {e}");
         }
     }
 
@@ -210,20 +195,6 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The standard library's hasher promises no stable result; this one does.
-struct Blake3Hasher(blake3::Hasher);
-
-impl Hasher for Blake3Hasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        let hash = self.0.finalize();
-        u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash is longer than eight bytes"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,8 +202,7 @@ mod tests {
     #[test]
     fn the_oldest_files_go_first() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::default();
-        let cache = CodeCache::open(dir.path(), &engine).unwrap();
+        let cache = CodeCache::open(dir.path(), blake3::hash(b"compiler")).unwrap();
         let now = SystemTime::now();
         for n in 0..4u8 {
             cache.write(Hash([n; 32]), &[n; 1000]).unwrap();
@@ -247,20 +217,18 @@ mod tests {
     #[test]
     fn only_abandoned_files_are_cleaned_up() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::default();
         let (old, young) = (dir.path().join("a.1-0.tmp"), dir.path().join("b.1-1.tmp"));
         let file = File::create(&old).unwrap();
         file.set_modified(SystemTime::now() - 2 * ABANDONED).unwrap();
         File::create(&young).unwrap();
-        CodeCache::open(dir.path(), &engine).unwrap();
+        CodeCache::open(dir.path(), blake3::hash(b"compiler")).unwrap();
         assert!(!old.exists() && young.exists());
     }
 
     #[test]
     fn a_checksum_holds_for_one_program_and_one_compiler() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::default();
-        let cache = CodeCache::open(dir.path(), &engine).unwrap();
+        let cache = CodeCache::open(dir.path(), blake3::hash(b"compiler")).unwrap();
         let program = Hash([7; 32]);
         cache.write(program, b"code").unwrap();
         let contents = cache.read(&cache.path(program)).unwrap();
@@ -279,8 +247,7 @@ mod tests {
     #[test]
     fn files_that_others_may_write_to_are_not_read() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::default();
-        let cache = CodeCache::open(dir.path(), &engine).unwrap();
+        let cache = CodeCache::open(dir.path(), blake3::hash(b"compiler")).unwrap();
         let program = Hash([7; 32]);
         cache.write(program, b"code").unwrap();
         let path = cache.path(program);
