@@ -4,7 +4,7 @@ use std::{any::Any, ffi::c_void, ptr::NonNull, sync::Arc};
 
 use orrery_host_abi::HostError;
 
-use super::{limits::Limits, source::Source};
+use super::{limits::Limits, source::Source, watchdog::Watch};
 
 /// Where an isolate keeps the pointer to its state. The binding uses the one before.
 const SLOT: u32 = 1;
@@ -17,6 +17,8 @@ pub(super) struct State<H> {
     pub(super) end: Option<End>,
     pub(super) limits: Arc<Limits>,
     pub(super) source: Arc<Source>,
+    /// Ends calls whose time is up, once the isolate is there.
+    pub(super) watch: Option<Arc<Watch>>,
     /// What makes the errors that host calls throw, once the module has said.
     pub(super) error_constructor: Option<v8::Global<v8::Function>>,
     /// A function that does nothing. Calling it is when V8 notices that a call is to end.
@@ -74,6 +76,7 @@ impl<H> State<H> {
             end: None,
             limits,
             source,
+            watch: None,
             error_constructor: None,
             nothing: None,
             imports: Vec::new(),

@@ -39,9 +39,10 @@ impl<H: 'static> Vm<H> {
         limits.watch_heap(&mut isolate);
         isolate.set_oom_error_handler(out_of_memory);
         isolate.set_capture_stack_trace_for_uncaught_exceptions(true, FRAMES_MAX as i32);
-        let shared = Shared::new(State::new(Arc::clone(&limits), Arc::clone(program.source())));
+        let mut shared = Shared::new(State::new(Arc::clone(&limits), Arc::clone(program.source())));
         shared.attach(&mut isolate);
         let watch = Watch::new(isolate.thread_safe_handle(), Arc::clone(&limits));
+        shared.get().watch = Some(Arc::clone(&watch));
         let context = {
             v8::scope!(let scope, &mut isolate);
             let context = v8::Context::new(scope, v8::ContextOptions::default());

@@ -83,6 +83,18 @@ impl Watch {
         self.deadline.swap(IDLE, AcqRel) == FIRED
     }
 
+    /// Waits for something. The time that it takes is not the module's.
+    pub(super) fn pause<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let (deadline, began) = (self.deadline.swap(IDLE, AcqRel), NOW.load(Relaxed));
+        let waited = wait();
+        let deadline = match deadline {
+            IDLE | FIRED => deadline,
+            deadline => deadline.saturating_add(NOW.load(Relaxed) - began),
+        };
+        self.deadline.store(deadline, Release);
+        waited
+    }
+
     fn tick(&self, now: u64) {
         let deadline = self.deadline.load(Acquire);
         if deadline == IDLE {

@@ -4,7 +4,7 @@
 //! keys are read where they are, and what is generated is written over them.
 
 use orrery_host_abi::{
-    Advance, ConnectionId, Errno, HostCalls, IndexId, IterId, LogLevel, LogRecord, TableId,
+    Advance, ConnectionId, Errno, HostCalls, HostError, IndexId, IterId, LogLevel, LogRecord, TableId,
 };
 use v8::{FunctionCallbackArguments, Local, PinScope, Value};
 
@@ -67,6 +67,17 @@ pub(super) fn v2_1<H: HostCalls + 'static>() -> Vec<Import> {
 pub(super) fn session<'a, H>(state: *mut State<H>) -> Result<&'a mut H, Failure> {
     // SAFETY: Bodies of host calls use it one statement at a time, and none of the module's code runs meanwhile.
     unsafe { &mut *state }.session()
+}
+
+/// Makes a host call that may wait for others. The time that it takes is not the module's.
+fn waiting<H: HostCalls, T>(
+    state: *mut State<H>,
+    make: impl FnOnce(&mut H) -> Result<T, HostError>,
+) -> Result<T, Failure> {
+    // SAFETY: As above.
+    let watch = unsafe { &*state }.watch.clone().ok_or(Failure::Ending)?;
+    let session = session(state)?;
+    Ok(watch.pause(|| make(session))?)
 }
 
 // ---- names ----
@@ -371,7 +382,7 @@ pub(super) fn procedure_start_mut_tx<'s, H: HostCalls>(
     _: &FunctionCallbackArguments<'s>,
     state: *mut State<H>,
 ) -> Made<'s> {
-    let time = session(state)?.procedure_start_mut_tx()?;
+    let time = waiting(state, H::procedure_start_mut_tx)?;
     Ok(v8::BigInt::new_from_i64(scope, time.0).into())
 }
 
@@ -380,7 +391,7 @@ pub(super) fn procedure_commit_mut_tx<'s, H: HostCalls>(
     _: &FunctionCallbackArguments<'s>,
     state: *mut State<H>,
 ) -> Made<'s> {
-    session(state)?.procedure_commit_mut_tx()?;
+    waiting(state, H::procedure_commit_mut_tx)?;
     Ok(v8::undefined(scope).into())
 }
 
@@ -404,9 +415,9 @@ pub(super) fn procedure_http_request<'s, H: HostCalls>(
         text if text.is_string() => text_of(scope, text, state, "the body")?.into_bytes(),
         bytes => bytes_of(bytes, "the body")?,
     };
-    let (head, body) = match session(state)?.procedure_http_request(&request, &body) {
+    let (head, body) = match waiting(state, |session| session.procedure_http_request(&request, &body)) {
         // The one call that has another way to say this.
-        Err(orrery_host_abi::HostError::Errno(Errno::BsatnDecodeError)) => {
+        Err(Failure::Host(HostError::Errno(Errno::BsatnDecodeError))) => {
             return Err(Failure::Type("the request is not a valid `HttpRequest`".to_owned()));
         }
         answer => answer?,
