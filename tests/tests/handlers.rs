@@ -3,7 +3,18 @@
 use orrery_tests::{
     Database, Server,
     http::{Connection, Request, Response},
+    in_every_language,
+    modules::Language,
 };
+
+in_every_language!(
+    paths_match_exactly,
+    methods_match_exactly_but_for_those_that_take_any,
+    bodies_are_bytes,
+    a_handler_may_write_and_is_nobody,
+    what_breaks_is_not_told,
+    options_are_answered_for_the_module_unless_it_answers_itself,
+);
 
 fn route(database: &Database, path: &str) -> String {
     database.url(&format!("/route{path}"))
@@ -16,9 +27,8 @@ fn send(database: &Database, method: &str, path: &str) -> Response {
     client.send(Request::new(method, &route(database, path)))
 }
 
-#[test]
-fn paths_match_exactly() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn paths_match_exactly(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     let get = |path: &str| send(&database, "GET", path);
     assert_eq!(get("").expect(200).text(), "root");
     assert_eq!(get("/").expect(200).text(), "slash");
@@ -31,9 +41,8 @@ fn paths_match_exactly() {
     }
 }
 
-#[test]
-fn methods_match_exactly_but_for_those_that_take_any() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn methods_match_exactly_but_for_those_that_take_any(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     let send = |method: &str, path: &str| send(&database, method, path);
     assert_eq!(send("POST", "/insert").expect(200).text(), "1");
     assert_eq!(send("GET", "/insert").expect(200).text(), "1");
@@ -92,10 +101,9 @@ fn a_handler_makes_the_whole_response() {
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
 }
 
-#[test]
-fn bodies_are_bytes() {
+fn bodies_are_bytes(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "procedures");
+    let database = Database::publish_in(language, server, "procedures");
     let bytes: Vec<u8> = (0..=255).collect();
     let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
     let client = server.anonymous();
@@ -108,10 +116,9 @@ fn bodies_are_bytes() {
     assert!(answer.text().contains("16777216"), "{}", answer.text());
 }
 
-#[test]
-fn a_handler_may_write_and_is_nobody() {
+fn a_handler_may_write_and_is_nobody(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "procedures");
+    let database = Database::publish_in(language, server, "procedures");
     assert_eq!(database.owner.post(&route(&database, "/insert"), "one").expect(200).text(), "1");
     assert_eq!(database.owner.post(&route(&database, "/insert"), "two").expect(200).text(), "2");
     assert_eq!(database.texts("written"), ["one", "two"]);
@@ -123,10 +130,9 @@ fn a_handler_may_write_and_is_nobody() {
     assert_eq!(server.anonymous().get(&route(&database, "/insert")).expect(200).text(), "3");
 }
 
-#[test]
-fn what_breaks_is_not_told() {
+fn what_breaks_is_not_told(language: Language) {
     let server = Server::start_with(&["--call-timeout", "1s"]);
-    let database = Database::publish(&server, "procedures");
+    let database = Database::publish_in(language, &server, "procedures");
     for path in ["/panics", "/hangs", "/continues"] {
         let answer = server.anonymous().get(&route(&database, path)).expect(500);
         assert_eq!(answer.text(), "The module's handler failed.");
@@ -136,9 +142,8 @@ fn what_breaks_is_not_told() {
     assert!(database.log_messages().iter().any(|line| line.contains("a secret")), "the log has it");
 }
 
-#[test]
-fn options_are_answered_for_the_module_unless_it_answers_itself() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn options_are_answered_for_the_module_unless_it_answers_itself(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     let answer = send(&database, "OPTIONS", "/options").expect(204);
     assert_eq!(answer.header("allow"), Some("GET"));
     for path in ["/echo", "/a/b", "/nowhere"] {

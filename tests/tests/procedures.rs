@@ -2,8 +2,26 @@
 
 use std::{thread, time::Duration};
 
-use orrery_tests::{Database, Server, http::Response, wait_until};
+use orrery_tests::{Database, Server, http::Response, in_every_language, modules::Language, wait_until};
 use serde_json::{Value, json};
+
+// What is not among these sleeps, which modules in JavaScript cannot, or leaves out the package.
+in_every_language!(
+    values_go_in_and_come_out,
+    a_procedure_knows_its_caller,
+    whoever_may_not_connect_may_not_call,
+    transactions_commit_and_roll_back,
+    what_a_procedure_has_committed_survives_a_kill,
+    a_transaction_shuts_everybody_else_out,
+    more_procedures_than_there_is_room_for_wait_their_turn,
+    codes_are_those_of_the_contract,
+    a_panic,
+    a_panic_in_a_transaction,
+    a_transaction_that_is_held_for_ever,
+    a_transaction_in_which_the_module_only_computes,
+    computing_for_ever,
+    calls_that_the_module_asks_for_itself,
+);
 
 fn written(database: &Database) -> Vec<String> {
     database.texts("written")
@@ -19,9 +37,8 @@ fn value(answer: Response) -> Value {
 
 // ---- values ----
 
-#[test]
-fn values_go_in_and_come_out() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn values_go_in_and_come_out(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     assert_eq!(value(database.call("add", "[4294967295, 1]")), json!(4_294_967_296_u64));
     assert_eq!(value(database.call("add", r#"{"b": 2, "a": 1}"#)), json!(3));
     assert_eq!(database.call("nothing", "[]").expect(200).text(), "[]");
@@ -54,10 +71,9 @@ fn calls_that_cannot_be_made() {
     database.call("written", "[]").expect(404);
 }
 
-#[test]
-fn a_procedure_knows_its_caller() {
+fn a_procedure_knows_its_caller(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "procedures");
+    let database = Database::publish_in(language, server, "procedures");
     let client = server.new_client();
     let Value::Array(who) = value(client.call(&database.name, "who", "[]")) else { panic!("a product") };
     let digits = client.identity.as_ref().unwrap().trim_start_matches('0');
@@ -69,19 +85,17 @@ fn a_procedure_knows_its_caller() {
     assert_eq!(own, json!([format!("0x{}", identity.text().trim_start_matches('0'))]));
 }
 
-#[test]
-fn whoever_may_not_connect_may_not_call() {
+fn whoever_may_not_connect_may_not_call(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "procedures");
+    let database = Database::publish_in(language, server, "procedures");
     database.call("write_and_commit", r#"["closed"]"#).expect(200);
     assert_eq!(server.new_client().call(&database.name, "add", "[1, 2]").expect(403).text(), "closed");
 }
 
 // ---- transactions ----
 
-#[test]
-fn transactions_commit_and_roll_back() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn transactions_commit_and_roll_back(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     assert_eq!(value(database.call("write_and_commit", r#"["one"]"#)), json!(1));
     assert_eq!(value(database.call("write_and_roll_back", r#"["two"]"#)), json!(1));
     assert_eq!(value(database.call("write_and_commit", r#"["three"]"#)), json!(2));
@@ -90,10 +104,9 @@ fn transactions_commit_and_roll_back() {
     assert_eq!(written(&database), ["one", "three", "four", "five"]);
 }
 
-#[test]
-fn what_a_procedure_has_committed_survives_a_kill() {
+fn what_a_procedure_has_committed_survives_a_kill(language: Language) {
     let mut server = Server::start();
-    let database = Database::publish(&server, "procedures");
+    let database = Database::publish_in(language, &server, "procedures");
     for number in 0..20 {
         database.call("write_and_commit", &format!(r#"["{number}"]"#)).expect(200);
     }
@@ -104,9 +117,8 @@ fn what_a_procedure_has_committed_survives_a_kill() {
     assert_eq!(value(database.call("write_and_commit", r#"["more"]"#)), json!(21));
 }
 
-#[test]
-fn a_transaction_shuts_everybody_else_out() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn a_transaction_shuts_everybody_else_out(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     thread::scope(|scope| {
         let looking = scope.spawn(|| {
             for _ in 0..5 {
@@ -137,10 +149,9 @@ fn reducers_go_on_while_procedures_wait() {
     });
 }
 
-#[test]
-fn more_procedures_than_there_is_room_for_wait_their_turn() {
+fn more_procedures_than_there_is_room_for_wait_their_turn(language: Language) {
     let server = Server::start_with(&["--procedure-instances", "2"]);
-    let database = Database::publish(&server, "procedures");
+    let database = Database::publish_in(language, &server, "procedures");
     thread::scope(|scope| {
         let calls: Vec<_> = (0..8)
             .map(|number| {
@@ -181,9 +192,8 @@ fn a_full_queue_turns_away() {
     wait_until("there is room again", || database.call("nothing", "[]").status == 200);
 }
 
-#[test]
-fn codes_are_those_of_the_contract() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn codes_are_those_of_the_contract(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     let codes = value(database.call("codes", "[]"));
     assert_eq!(codes, json!([18, 18, 2, 0, 17, 0, 0, 18, 0, 0, 18]));
     assert_eq!(database.call("codes_in_reducer", "[]").expect(530).text(), "17 [18, 18]");
@@ -193,8 +203,8 @@ fn codes_are_those_of_the_contract() {
 
 /// The procedure fails with a message that contains `says`; the database goes on, without what was not committed.
 #[track_caller]
-fn check_failure(server: &Server, procedure: &str, arguments: &str, says: &str) {
-    let database = Database::publish(server, "procedures");
+fn check_failure(language: Language, server: &Server, procedure: &str, arguments: &str, says: &str) {
+    let database = Database::publish_in(language, server, "procedures");
     for _ in 0..2 {
         let answer = database.call(procedure, arguments).expect(500);
         assert!(answer.text().contains(says), "{procedure} should say `{says}`: {}", answer.text());
@@ -220,16 +230,14 @@ fn impatient() -> Server {
     ])
 }
 
-#[test]
-fn a_panic() {
-    check_failure(&impatient(), "panics", "[]", "panicked");
+fn a_panic(language: Language) {
+    check_failure(language, &impatient(), "panics", "[]", "panicked");
 }
 
-#[test]
-fn a_panic_in_a_transaction() {
+fn a_panic_in_a_transaction(language: Language) {
     let server = impatient();
-    check_failure(&server, "panic_in_transaction", r#"["never"]"#, "panicked");
-    let database = Database::publish(&server, "procedures");
+    check_failure(language, &server, "panic_in_transaction", r#"["never"]"#, "panicked");
+    let database = Database::publish_in(language, &server, "procedures");
     database.call("panic_in_transaction", r#"["never"]"#).expect(500);
     assert_eq!(written(&database), ["committed before"]);
 }
@@ -248,9 +256,9 @@ fn a_transaction_that_is_left_open() {
     database.call("write_in_reducer", r#"["after"]"#).expect(200);
 }
 
-#[test]
-fn a_transaction_that_is_held_for_ever() {
+fn a_transaction_that_is_held_for_ever(language: Language) {
     check_failure(
+        language,
         &impatient(),
         "hold_transaction",
         r#"["never"]"#,
@@ -258,25 +266,23 @@ fn a_transaction_that_is_held_for_ever() {
     );
 }
 
-#[test]
-fn a_transaction_in_which_the_module_only_computes() {
+fn a_transaction_in_which_the_module_only_computes(language: Language) {
     let server = impatient();
-    check_failure(&server, "compute_in_transaction", r#"["never"]"#, "ran for longer than the 3s");
+    check_failure(language, &server, "compute_in_transaction", r#"["never"]"#, "ran for longer than the 3s");
 }
 
 #[test]
 fn sleeping_in_a_transaction() {
-    check_failure(&impatient(), "sleep_in_transaction", r#"["never"]"#, "sleep");
+    check_failure(Language::Rust, &impatient(), "sleep_in_transaction", r#"["never"]"#, "sleep");
 }
 
-#[test]
-fn computing_for_ever() {
-    check_failure(&impatient(), "compute_for_ever", "[]", "ran for longer than the 3s");
+fn computing_for_ever(language: Language) {
+    check_failure(language, &impatient(), "compute_for_ever", "[]", "ran for longer than the 3s");
 }
 
 #[test]
 fn sleeping_for_ever() {
-    check_failure(&impatient(), "sleep_for_ever", "[]", "6s that it may take in all");
+    check_failure(Language::Rust, &impatient(), "sleep_for_ever", "[]", "6s that it may take in all");
 }
 
 // ---- time ----
@@ -334,9 +340,8 @@ fn a_program_that_is_published_meanwhile_ends_the_transactions_of_the_old_one() 
 
 // ---- calls that nobody waits for ----
 
-#[test]
-fn calls_that_the_module_asks_for_itself() {
-    let database = Database::publish(Server::shared(), "procedures");
+fn calls_that_the_module_asks_for_itself(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "procedures");
     database.call("call_soon", r#"[["1", "2", "3", "4"]]"#).expect(200);
     wait_until("all are made", || written(&database).len() == 4);
     database.call("call_soon_and_fail", r#"[["5", "6"]]"#).expect(530);

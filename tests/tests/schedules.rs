@@ -3,7 +3,14 @@
 
 use std::{collections::HashMap, thread, time::Duration};
 
-use orrery_tests::{Database, Server, random::Random, wait_until};
+use orrery_tests::{Database, Server, in_every_language, modules::Language, random::Random, wait_until};
+
+in_every_language!(
+    one_shots_and_intervals_in_real_time,
+    only_the_owner_may_call_what_is_scheduled,
+    what_became_due_while_the_server_was_down_runs_when_it_is_up,
+    kills_while_one_shots_run,
+);
 
 const SECOND: i64 = 1_000_000;
 
@@ -14,9 +21,8 @@ fn ran(database: &Database) -> Vec<(String, i64)> {
     database.rows("runs").iter().map(run).collect()
 }
 
-#[test]
-fn one_shots_and_intervals_in_real_time() {
-    let database = Database::publish(Server::shared(), "schedules");
+fn one_shots_and_intervals_in_real_time(language: Language) {
+    let database = Database::publish_in(language, Server::shared(), "schedules");
     let half = SECOND / 2;
     database.call("repeat", &format!(r#"["i", "", {half}]"#)).expect(200);
     database.call("schedule", &format!(r#"["a", "", {half}]"#)).expect(200);
@@ -39,10 +45,9 @@ fn one_shots_and_intervals_in_real_time() {
     assert_eq!(database.texts("waiting"), [""; 0]);
 }
 
-#[test]
-fn only_the_owner_may_call_what_is_scheduled() {
+fn only_the_owner_may_call_what_is_scheduled(language: Language) {
     let server = Server::shared();
-    let database = Database::publish(server, "schedules");
+    let database = Database::publish_in(language, server, "schedules");
     // By name, and as the row that it would get.
     let job = r#"[[7, "by hand", "", {"Time": {"__timestamp_micros_since_unix_epoch__": 0}}]]"#;
     let answer = server.new_client().call(&database.name, "run_job", job).expect(404);
@@ -59,10 +64,9 @@ fn only_the_owner_may_call_what_is_scheduled() {
     assert_eq!(calls, [expected, expected]);
 }
 
-#[test]
-fn what_became_due_while_the_server_was_down_runs_when_it_is_up() {
+fn what_became_due_while_the_server_was_down_runs_when_it_is_up(language: Language) {
     let mut server = Server::start();
-    let database = Database::publish(&server, "schedules");
+    let database = Database::publish_in(language, &server, "schedules");
     database.call("schedule", &format!(r#"["a", "", {SECOND}]"#)).expect(200);
     database.call("send", &format!(r#"["b", "", {SECOND}]"#)).expect(200);
     server.stop();
@@ -75,13 +79,12 @@ fn what_became_due_while_the_server_was_down_runs_when_it_is_up() {
 
 /// One-shots run exactly once if they succeed, however often the server is killed: their row goes with what they do.
 /// Procedures run at most once. What was acknowledged as scheduled is not lost.
-#[test]
-fn kills_while_one_shots_run() {
+fn kills_while_one_shots_run(language: Language) {
     const ROUNDS: usize = 8;
     const EACH: usize = 60;
     let mut random = Random::new(7);
     let mut server = Server::start();
-    let database = Database::publish(&server, "schedules");
+    let database = Database::publish_in(language, &server, "schedules");
     let mut scheduled = 0;
     for round in 0..ROUNDS {
         for _ in 0..EACH {

@@ -193,9 +193,9 @@ export function procedureContext(module: Module, sender: bigint, connection: big
   return new ProcedureContext(module, new Call(sender, connection, micros));
 }
 
-/** Handlers act on behalf of the database. */
+/** Whoever sends a request to a handler has no identity, which is that of zero. */
 export function handlerContext(module: Module, micros: bigint): object {
-  return new HandlerContext(module, new Call(databaseIdentity().__identity__, 0n, micros));
+  return new HandlerContext(module, new Call(0n, 0n, micros));
 }
 
 export function viewContext(module: Module, sender: bigint): object {
