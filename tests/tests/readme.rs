@@ -21,7 +21,11 @@ fn its_commands_print_what_it_says() {
     let steps: Vec<Step> = blocks(&text, "console").iter().flat_map(|block| steps(block)).collect();
     assert!(steps.len() > 10, "the README has lost its commands");
     let module = &blocks(&text, "rust")[0];
-    assert!(module.lines().count() <= 10, "it promises a module of ten lines");
+    let typescript = &blocks(&text, "ts")[0];
+    for module in [module, typescript] {
+        assert!(module.lines().count() <= 10, "it promises a module of ten lines");
+    }
+    fs::write(user.home().join("chat.ts"), typescript).unwrap();
 
     // One shell for all, because they use each other's variables.
     let mut script = String::from("set -u\n");

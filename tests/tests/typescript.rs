@@ -1,0 +1,93 @@
+//! TypeScript from the file to the running database, as a user without Node.js would have it.
+
+use std::fs;
+
+use orrery_tests::{
+    Database, Server,
+    project::{MODULE, Project},
+};
+use serde_json::Value;
+
+/// Runs a command against the shared server.
+#[track_caller]
+fn run(project: &Project, arguments: &[&str]) -> orrery_tests::Printed {
+    project.cli.run(&[arguments, &["--server", &Server::shared().url()]].concat())
+}
+
+#[test]
+fn a_new_project_publishes_as_it_is() {
+    let project = Project::default();
+    project.cli.run(&["init", "--lang", "typescript", "app"]).ok();
+    let name = Database::new_name();
+    let published = run(&project, &["publish", &name, "-p", "app"]);
+    assert!(published.err.contains("Bundled") && published.err.contains("Publishing"), "{}", published.err);
+    assert!(published.ok().contains("Created"));
+    run(&project, &["call", &name, "add", "Ada"]).ok();
+    assert!(run(&project, &["call", &name, "add", ""]).failed().contains("a person needs a name"));
+    assert!(run(&project, &["view", &name, "people"]).ok().contains("Ada"));
+    assert!(run(&project, &["logs", &name]).ok().contains("Ada is number 1"));
+    // What was built beforehand is the same program, whichever way it is given.
+    project.build(&["-p", "app"]).ok();
+    for option in ["--bin-path", "--js-path"] {
+        let again = run(&project, &["publish", &name, option, "app/dist/bundle.js"]).ok();
+        assert!(again.contains("Updated"), "{again}");
+    }
+    assert!(run(&project, &["view", &name, "people"]).ok().contains("(1 row)"));
+}
+
+#[test]
+fn a_file_lends_its_name_to_the_database() {
+    let name = Database::new_name();
+    let file = format!("{name}.ts");
+    let project = Project::new(&[(&file, MODULE)]);
+    assert!(run(&project, &["publish", &file]).ok().contains(&name));
+    run(&project, &["call", &name, "add", "Ada"]).ok();
+    let other = Database::new_name();
+    assert!(run(&project, &["publish", &file, &other]).ok().contains(&other));
+    let unnamed = run(&project, &["publish", "index.ts"]).failed();
+    assert!(unnamed.contains("orrery publish index.ts NAME"), "{unnamed}");
+}
+
+#[test]
+fn errors_name_the_line_of_the_source() {
+    let name = Database::new_name();
+    let project = Project::new(&[
+        ("package.json", "{}"),
+        (
+            "src/index.ts",
+            "import { deep } from './deep.ts';\nimport { schema } from 'orrery/server';\n\
+             const db = schema({});\nexport default db;\n\nexport const fail = db.reducer(() => {\n  deep(3);\n});\n",
+        ),
+        (
+            "src/deep.ts",
+            "type Depth = number;\n\nexport function deep(depth: Depth): void {\n  if (depth === 0) {\n    \
+             throw new TypeError('too deep');\n  }\n  deep(depth - 1);\n}\n",
+        ),
+    ]);
+    run(&project, &["publish", &name]).ok();
+    run(&project, &["call", &name, "fail"]).failed();
+    let line = run(&project, &["logs", &name, "-n", "1", "--json"]).ok();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let text = line.to_string();
+    for part in ["too deep", "src/deep.ts:5:", "src/deep.ts:7:", "src/index.ts:7:"] {
+        assert!(text.contains(part), "`{part}` is missing:\n{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_loaded_is_refused_with_its_line() {
+    let name = Database::new_name();
+    let project = Project::new(&[("package.json", "{}")]);
+    let module = |body: &str| {
+        format!("import {{ schema }} from 'orrery/server';\nexport default schema({{}});\n{body}\n")
+    };
+    project.write("src/index.ts", &module("const nothing: any = undefined;\nnothing.at.all;"));
+    let refused = run(&project, &["publish", &name]).failed();
+    assert!(refused.contains("nothing was published") && refused.contains("src/index.ts:4"), "{refused}");
+    project.write("src/index.ts", &module("await new Promise(() => {});"));
+    let waits = run(&project, &["publish", &name]).failed();
+    assert!(waits.contains("nothing was published"), "{waits}");
+    fs::write(project.path("nonsense.js"), "this is not JavaScript").unwrap();
+    let nonsense = run(&project, &["publish", &name, "--js-path", "nonsense.js"]).failed();
+    assert!(nonsense.contains("nothing was published"), "{nonsense}");
+}
