@@ -72,8 +72,9 @@ fn echo(incoming: &Incoming) -> String {
 fn requests_go_out_and_answers_come_in(language: Language) {
     let (server, web) = (server(), WebServer::start(echo));
     let database = Database::publish_in(language, &server, "procedures");
-    // The same to HTTP, but JavaScript's `Headers` join what has one name.
-    let many = if language == Language::Rust { "x-many: 1\nx-many: 2" } else { "x-many: 1, 2" };
+    // The same to HTTP; `Headers` of JavaScript may join what has one name.
+    let has_both =
+        |headers: &str| ["x-many: 1\nx-many: 2", "x-many: 1, 2"].iter().any(|both| headers.contains(both));
     let (status, _, body) = get(&database, &web.url("/path?query=1")).unwrap();
     assert_eq!(status, 200);
     assert!(body.starts_with("GET /path?query=1 HTTP/1.1\n"), "{body}");
@@ -82,7 +83,7 @@ fn requests_go_out_and_answers_come_in(language: Language) {
         let headers = ["x-many: 1", "x-many: 2", "content-type: text/x-test"];
         let (_, _, body) = fetch(&database, method, &web.url("/"), &headers, "the body", None).unwrap();
         assert!(body.starts_with(&format!("{method} / HTTP/1.1\n")), "{body}");
-        assert!(body.contains(&format!("{many}\n")), "{body}");
+        assert!(has_both(&body), "{body}");
         assert!(body.contains("content-type: text/x-test\n"), "{body}");
         assert!(body.contains("content-length: 8\n"), "{body}");
         assert!(body.ends_with("\n\nthe body"), "{body}");
@@ -91,7 +92,7 @@ fn requests_go_out_and_answers_come_in(language: Language) {
     assert!(body.contains("content-length: 0\n"), "{body}");
     let (status, headers, body) = get(&database, &web.url("/teapot")).unwrap();
     assert_eq!((status, &*body), (418, "short and stout"));
-    assert!(headers.join("\n").contains(many), "{headers:?}");
+    assert!(has_both(&headers.join("\n")), "{headers:?}");
     let (status, _, body) = get(&database, &web.url("/empty")).unwrap();
     assert_eq!((status, &*body), (204, ""));
     let (_, _, body) = fetch(&database, "HEAD", &web.url("/"), &[], "", None).unwrap();

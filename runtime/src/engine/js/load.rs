@@ -100,7 +100,7 @@ fn compile<'s>(scope: &mut PinScope<'s, '_>, program: &JsProgram) -> Result<Loca
             options,
             script_compiler::NoCacheReason::NoReason,
         );
-        if text.get_cached_data().is_some_and(|cached| cached.rejected()) {
+        if text.get_cached_data().is_some_and(v8::CachedData::rejected) {
             program.drop_code();
         }
         module

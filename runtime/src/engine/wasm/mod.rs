@@ -104,7 +104,7 @@ impl WasmEngine {
         hash: Hash,
         bytes: &[u8],
     ) -> Result<WasmProgram<H>, LoadError> {
-        let cached = self.cache.as_ref().and_then(|cache| self.from_cache(cache, hash));
+        let cached = self.cache.as_ref().and_then(|cache| self.compiled_before(cache, hash));
         let module = match cached {
             Some(module) => module,
             None => self.compile_anew(hash, bytes)?,
@@ -115,7 +115,7 @@ impl WasmEngine {
         WasmProgram::link(&self.engine, &module, exports, self.memory_limit)
     }
 
-    fn from_cache(&self, cache: &CodeCache, hash: Hash) -> Option<Module> {
+    fn compiled_before(&self, cache: &CodeCache, hash: Hash) -> Option<Module> {
         let code = cache.load(hash)?;
         // SAFETY: The code comes from `Module::serialize`: a checksum covers all of it, and only this engine writes
         // files with its own hash and such a checksum, into a directory that nobody else may write to. wasmtime

@@ -255,6 +255,7 @@ fn repair(table: &mut TableDef) {
     let key = table.primary_key.map(|key| vec![key]);
     if !table.unique_constraints.iter().any(|constraint| Some(&constraint.columns) == key.as_ref()) {
         table.primary_key = None;
+        table.schedule = None;
     }
 }
 

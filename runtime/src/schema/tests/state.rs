@@ -76,7 +76,7 @@ fn describe(id: u32, table: &Table, row: &[u8], names: &BTreeMap<u32, String>) -
         unreachable!("a row is a product")
     };
     let table_column = match TableId(id) {
-        table::TABLE | table::COLUMN | table::EVENT_TABLE => Some(0),
+        table::TABLE | table::COLUMN | table::EVENT_TABLE | table::ROW_LEVEL_SECURITY => Some(0),
         table::INDEX | table::SCHEDULED => Some(1),
         table::CONSTRAINT | table::SEQUENCE => Some(2),
         _ => None,
