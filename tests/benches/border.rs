@@ -7,7 +7,10 @@ use orrery_host_abi::{
     Advance, Call, ConnectionId, Errno, Function, Hash, HostCalls, HostError, Identity, IndexId, Instance,
     IterId, LogRecord, Outcome, TableId, Timestamp,
 };
-use orrery_runtime::engine::wasm::{WasmConfig, WasmEngine};
+use orrery_runtime::engine::{
+    js::{JsConfig, JsEngine},
+    wasm::{WasmConfig, WasmEngine},
+};
 
 use crate::table::{Row, Target, median, print, rate};
 
@@ -17,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Measures the borders.
 pub(crate) fn run() {
     wasm();
+    javascript();
 }
 
 /// A host with one row of 12 bytes.
@@ -242,4 +246,36 @@ fn wasm() {
         target: Target::None,
         unit: "µs",
     });
+}
+
+fn javascript() {
+    let module = format!(
+        "import {{ moduleHooks, datastore_index_scan_point_bsatn as find }} from 'spacetime:sys@2.0';
+        import {{ row_iter_bsatn_advance as advance }} from 'spacetime:sys@2.0';
+        const key = new ArrayBuffer(4), row = new ArrayBuffer(4096);
+        function call(id) {{
+            if (id) for (let i = 0; i < {FINDS}; i++) advance(find(1, key, 4), row);
+        }}
+        export default {{
+            [moduleHooks]() {{
+                return {{
+                    __describe_module__: () => new Uint8Array(),
+                    __get_error_constructor__: () => Error,
+                    __sender_error_class__: class extends Error {{}},
+                    __call_reducer__: call,
+                    __call_view__() {{}},
+                    __call_view_anon__() {{}},
+                    __call_procedure__() {{}},
+                    __call_http_handler__() {{}},
+                }};
+            }},
+        }};"
+    );
+    let config = JsConfig { cache_dir: None, memory_limit: 64 << 20 };
+    let engine = JsEngine::new(&config).expect("JavaScript runs here");
+    let program = engine.compile(Hash::default(), &Bytes::from(module)).expect("the module is taken");
+    let mut instance = program.start(Idle, LIMIT).1.expect("it starts");
+    let empty = call_nanos(&mut instance, &reducer(0, b""));
+    let finding = call_nanos(&mut instance, &reducer(1, b""));
+    report("JavaScript", empty, finding, FINDS, Target::AtMost(500.0));
 }

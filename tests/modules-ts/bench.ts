@@ -8,7 +8,7 @@ const account = table({}, { id: t.u32().primaryKey(), balance: t.i64() });
 const reading = table({}, { at: t.u32().index('btree'), value: t.i64() });
 
 /** The answer of a view that has read much and says little. */
-const totals = t.row('Total', { rows: t.u64(), value: t.i64() });
+const totals = t.row('Sum', { rows: t.u64(), value: t.i64() });
 
 const db = schema({ account, reading });
 export default db;
