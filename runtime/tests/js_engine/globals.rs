@@ -18,6 +18,8 @@ fn what_there_is() {
         "console",
         "TextEncoder",
         "TextDecoder",
+        "URL",
+        "URLSearchParams",
         "globalThis",
     ] {
         assert!(!value(&format!("typeof globalThis.{name}")).contains("undefined"), "{name}");
@@ -80,7 +82,6 @@ fn what_there_is_not() {
         "global",
         "document",
         "localStorage",
-        "URL",
         "Headers",
         "Request",
         "Response",

@@ -11,6 +11,7 @@ mod limits;
 mod loading;
 mod stacks;
 mod threads;
+mod urls;
 
 use std::sync::LazyLock;
 

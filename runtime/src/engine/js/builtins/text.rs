@@ -1,32 +1,12 @@
-//! What modules find beside the language itself: `TextEncoder` and `TextDecoder`, and no `Math.random`.
+//! The part of `TextEncoder` and `TextDecoder` that reads and writes bytes.
 
-#![expect(clippy::needless_pass_by_value, reason = "so are callbacks called")]
+use v8::{FunctionCallbackArguments, Local, PinScope, ReturnValue, Value};
 
-use v8::{FunctionCallbackArguments, PinScope, ReturnValue, Value};
+use super::super::values::{string, uint8_array};
 
-use super::values::{string, uint8_array};
-
-const SCRIPT: &str = include_str!("builtins.js");
-const SCRIPT_NAME: &str = "orrery:builtins";
-
-/// Installs them in the present context. None if there is no room even for that.
-pub(super) fn install(scope: &mut PinScope<'_, '_>) -> Option<()> {
-    let code = v8::String::new_external_onebyte_static(scope, SCRIPT.as_bytes())?;
-    let name = string(scope, SCRIPT_NAME);
-    let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, -1, None, false, false, false, None);
-    let mut source = v8::script_compiler::Source::new(code, Some(&origin));
-    let script = v8::script_compiler::compile(
-        scope,
-        &mut source,
-        v8::script_compiler::CompileOptions::NoCompileOptions,
-        v8::script_compiler::NoCacheReason::NoReason,
-    )?;
-    let install = script.run(scope)?.try_cast::<v8::Function>().ok()?;
-    let encode = v8::Function::builder(encode_utf8).build(scope)?;
-    let decode = v8::Function::builder(decode_utf8).build(scope)?;
-    let this = v8::undefined(scope).into();
-    install.call(scope, this, &[encode.into(), decode.into()])?;
-    Some(())
+/// What the functions that the script takes are, in their order.
+pub(super) fn functions<'s>(scope: &mut PinScope<'s, '_>) -> Option<[Local<'s, v8::Function>; 2]> {
+    Some([v8::Function::builder(encode_utf8).build(scope)?, v8::Function::builder(decode_utf8).build(scope)?])
 }
 
 fn encode_utf8<'s>(
