@@ -16,8 +16,8 @@ use std::{
 
 /// How long a view runs before it looks at the worker. Most views have ended before that.
 const STRETCH: Duration = Duration::from_millis(1);
-/// How much longer than it ran a view sleeps if the worker is at work: then it takes a sixth of a core.
-const SLEEP_FACTOR: u32 = 5;
+/// How much longer than it ran a view sleeps if the worker is at work: then it takes a tenth of a core.
+const SLEEP_FACTOR: u32 = 9;
 /// The longest sleep: on a machine that is overrun, a stretch may have taken very long.
 const SLEEP_MAX: Duration = Duration::from_millis(20);
 
