@@ -82,7 +82,7 @@ mod tests {
         assert!(html.contains(SCRIPT) && html.contains(STYLE) && !html.contains("/* script */"));
         // Their ends must not be found earlier.
         assert!(!SCRIPT.contains("</") && !STYLE.contains("</"));
-        for elsewhere in ["http://", "https://", "src=", "@import", "url("] {
+        for elsewhere in ["http://", "https://", "src=", "@import", " url("] {
             assert!(!html.contains(elsewhere), "{elsewhere}");
         }
         for unsafe_sink in ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("] {
