@@ -41,7 +41,7 @@ impl Document {
 
     /// Notes that a schema, at a JSON pointer, must take a value or must not.
     #[track_caller]
-    pub fn expect(&mut self, schema: &str, value: Value, fits: bool) {
+    pub fn expect(&mut self, schema: &str, value: &Value, fits: bool) {
         assert!(self.json.pointer(schema).is_some(), "there is no schema at {schema}");
         self.values.push(json!({ "schema": schema, "value": value, "fits": fits }));
     }

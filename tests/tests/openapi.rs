@@ -57,9 +57,9 @@ fn values_are_as_the_schemas_say(language: Language) {
             let arguments = document.make_up(&arguments_schema, &mut random);
             let answer = database.call(function, &arguments.to_string());
             assert_eq!(answer.status, 200, "{function} {arguments}: {}", answer.text());
-            document.expect(&schema, arguments, true);
+            document.expect(&schema, &arguments, true);
         }
-        document.expect(&schema, json!({ "no_such": 1 }), false);
+        document.expect(&schema, &json!({ "no_such": 1 }), false);
     }
     for (_, all) in kinds {
         // The official npm package (2.8.3) writes a bad result in the form of a good one.
@@ -71,14 +71,14 @@ fn values_are_as_the_schemas_say(language: Language) {
         assert_eq!(answer.status, 200, "{all}: {}", answer.text());
         let rows = answer.json();
         assert_eq!(rows.as_array().map(Vec::len), Some(12), "{all}");
-        document.expect(&schema, rows, true);
-        document.expect(&schema, json!([{}]), false);
-        document.expect(&schema, json!({}), false);
+        document.expect(&schema, &rows, true);
+        document.expect(&schema, &json!([{}]), false);
+        document.expect(&schema, &json!({}), false);
     }
     // What else there is to be seen.
     for view in ["player_scores", "notes", "no_rows", "coin_values", "members", "all_fruit"] {
         let schema = document.answer_schema("get", &format!("/view/{view}"));
-        document.expect(&schema, database.rows(view).into(), true);
+        document.expect(&schema, &database.rows(view).into(), true);
     }
     document.check();
 }
@@ -96,8 +96,8 @@ fn results_are_as_the_schemas_say(language: Language) {
             let arguments = document.make_up(&schema, &mut random);
             let answer = database.call(procedure, &arguments.to_string());
             assert_eq!(answer.status, 200, "{procedure} {arguments}: {}", answer.text());
-            document.expect(&document.answer_schema("post", &path), answer.json(), true);
-            document.expect(&document.answer_schema("post", &path), json!({ "x": 1 }), false);
+            document.expect(&document.answer_schema("post", &path), &answer.json(), true);
+            document.expect(&document.answer_schema("post", &path), &json!({ "x": 1 }), false);
         }
     }
     document.check();

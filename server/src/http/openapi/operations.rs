@@ -90,7 +90,7 @@ impl<'m, 's> Operations<'m, 's> {
             let answers = answers(("200", done), CALL_REFUSALS.iter().copied().chain(refusals));
             let about = "Runs in one transaction, and answers when that is on disk. If it fails, nothing has \
                          changed.";
-            let operation = self.call(&reducer.name, REDUCERS, about, &reducer.params, answers);
+            let operation = self.call(&reducer.name, REDUCERS, about, &reducer.params, &answers);
             self.add_call(&reducer.name, operation, reducer.is_private);
         }
     }
@@ -110,7 +110,7 @@ impl<'m, 's> Operations<'m, 's> {
                 answers(("200", done), CALL_REFUSALS.iter().copied().chain([&answers::PROCEDURE_FAILED]));
             let about = "Runs beside the reducers, and may wait and send requests. Each of its transactions \
                          stands for itself.";
-            let operation = self.call(&procedure.name, PROCEDURES, about, &procedure.params, answers);
+            let operation = self.call(&procedure.name, PROCEDURES, about, &procedure.params, &answers);
             self.add_call(&procedure.name, operation, procedure.is_private);
         }
     }
@@ -121,7 +121,7 @@ impl<'m, 's> Operations<'m, 's> {
         tag: &str,
         about: &str,
         params: &ProductType,
-        answers: Map<String, Value>,
+        answers: &Map<String, Value>,
     ) -> Value {
         json!({
             "operationId": unused(name.to_owned(), &mut self.ids),

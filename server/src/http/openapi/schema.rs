@@ -176,8 +176,8 @@ impl<'m> Schemas<'m> {
             }
             schema
         };
-        let elements = product.elements.iter().map(element).collect();
-        tuple(elements)
+        let elements: Vec<Value> = product.elements.iter().map(element).collect();
+        tuple(&elements)
     }
 
     fn sum(&mut self, form: Form, sum: &SumType) -> Value {
@@ -200,7 +200,7 @@ impl<'m> Schemas<'m> {
             },
             Form::Result => {
                 let variant = |(tag, variant): (usize, &Variant)| {
-                    let mut schema = tuple(vec![json!({ "const": tag }), self.of(form, &variant.ty)]);
+                    let mut schema = tuple(&[json!({ "const": tag }), self.of(form, &variant.ty)]);
                     if let Some(name) = &variant.name {
                         schema["title"] = (**name).into();
                     }
@@ -354,7 +354,7 @@ fn special(form: Form, special: SpecialProduct) -> Value {
             "required": [name],
             "additionalProperties": false,
         }),
-        Form::Result => tuple(vec![of_scalar(form, &special.element_type())]),
+        Form::Result => tuple(&[of_scalar(form, &special.element_type())]),
     };
     let description = match (special, form) {
         (SpecialProduct::Identity, Form::Row) => "Who somebody is, as hexadecimal digits.",
@@ -380,7 +380,7 @@ fn unit(form: Form) -> Value {
 }
 
 /// An array of exactly these.
-fn tuple(elements: Vec<Value>) -> Value {
+fn tuple(elements: &[Value]) -> Value {
     let count = elements.len();
     json!({ "type": "array", "prefixItems": elements, "items": false, "minItems": count, "maxItems": count })
 }
