@@ -349,6 +349,12 @@ impl Database {
         (running.program.source.kind, running.program.hash)
     }
 
+    /// The hash and the definition of the running program, both of the same moment.
+    pub fn definition(&self) -> (Hash, Arc<ModuleDef>) {
+        let running = self.shared().running();
+        (running.program.hash, Arc::clone(running.module()))
+    }
+
     /// What publishing a program would do, now. Changes nothing and holds up nobody.
     pub async fn plan(&self, program: Program) -> Result<UpgradePlan, PublishError> {
         let program = self.load(program).await?;

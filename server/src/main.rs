@@ -5,6 +5,7 @@ mod cli;
 mod control;
 mod http;
 mod outbound;
+mod segment;
 mod units;
 
 use std::process::ExitCode;

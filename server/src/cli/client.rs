@@ -15,6 +15,7 @@ use ureq::{
 };
 
 use super::Hint;
+pub(super) use crate::segment::escape;
 
 /// A server that does not answer a connection for so long is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -146,18 +147,6 @@ impl Client {
         }
         Err(refused)
     }
-}
-
-/// A part of a URL's path, with everything escaped that might mean something there.
-pub(super) fn escape(segment: &str) -> String {
-    let mut escaped = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(byte.into()),
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
 }
 
 /// The whole of an answer.

@@ -177,10 +177,12 @@ impl Publish {
             _ => "Updated",
         };
         let name = name.filter(|name| *name != database_identity);
-        match name {
-            Some(name) => println!("{what} {} ({database_identity})", style::on_stdout(style::BOLD, &name)),
+        let called = name.as_ref().unwrap_or(&database_identity);
+        match &name {
+            Some(name) => println!("{what} {} ({database_identity})", style::on_stdout(style::BOLD, name)),
             None => println!("{what} {}", style::on_stdout(style::BOLD, &database_identity)),
         }
+        style::progress("Browse", format_args!("{}/v1/database/{}/docs", client.url(), escape(called)));
         Ok(())
     }
 

@@ -42,6 +42,12 @@ pub(super) fn etag(rows_tag: &str, format: RowFormat) -> Option<HeaderValue> {
     HeaderValue::try_from(value).ok()
 }
 
+/// Whether the client says that it has the answer with that tag (without quotes), which has no other forms.
+pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    lists.into_iter().any(|list| list.trim() == "*" || opaque_tags(list).any(|known| known == tag))
+}
+
 /// The tags in a list, without quotes. Weak ones too: `If-None-Match` compares weakly, and proxies that compress
 /// make strong tags weak. A tag may contain commas, so the quotes are what separates.
 fn opaque_tags(list: &str) -> impl Iterator<Item = &str> {
@@ -85,6 +91,16 @@ mod tests {
         headers.append(header::IF_NONE_MATCH, " * ".parse().unwrap());
         assert_eq!(if_none_match(&headers, Json), IfNoneMatch::Any);
         check(&[r#""*""#], Json, &["*"]);
+    }
+
+    #[test]
+    fn one_answer_without_forms_is_known_or_not() {
+        let mut headers = HeaderMap::new();
+        assert!(!is_known(&headers, "a.nd"));
+        headers.append(header::IF_NONE_MATCH, r#""b", W/"a.nd""#.parse().unwrap());
+        assert!(is_known(&headers, "a.nd") && !is_known(&headers, "a"));
+        headers.append(header::IF_NONE_MATCH, "*".parse().unwrap());
+        assert!(is_known(&headers, "a"));
     }
 
     #[test]

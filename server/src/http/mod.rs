@@ -13,6 +13,7 @@ mod identity;
 mod logs;
 mod metrics;
 mod names;
+mod openapi;
 mod plan_text;
 mod publish;
 mod route;

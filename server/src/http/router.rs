@@ -11,8 +11,8 @@ use axum::{
 };
 
 use super::{
-    App, backup, call, caller, database, health, identity, logs, metrics, names, publish, route, schema, sql,
-    upgrade, view,
+    App, backup, call, caller, database, health, identity, logs, metrics, names, openapi, publish, route,
+    schema, sql, upgrade, view,
 };
 
 /// The content type of all JSON. SpacetimeDB's command line compares it as a whole, so it has no parameters.
@@ -41,6 +41,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
     Router::new()
         .route("/v1/database/{db}/view/{view}", get(view::view))
+        .route("/v1/database/{db}/openapi.json", get(openapi::openapi))
+        .route("/v1/database/{db}/docs", get(openapi::page))
         .route("/v1/database/{db}/route", any(route::empty))
         .route("/v1/database/{db}/route/", any(route::slash))
         .route("/v1/database/{db}/route/{*path}", any(route::below))
