@@ -40,6 +40,13 @@ pub(crate) fn binary() -> &'static Path {
     &BINARY
 }
 
+/// An address that nobody listens at. Asked for, then given back: the port stays the same over restarts, and another
+/// program that takes it in between would make the server fail loudly.
+pub fn free_address() -> SocketAddr {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    free.local_addr().expect("a bound socket has an address")
+}
+
 /// A server on a data directory of its own, which goes when this value goes.
 #[derive(Debug)]
 pub struct Server {
@@ -66,11 +73,7 @@ impl Server {
     pub fn start_with(arguments: &[&str]) -> Self {
         let folder =
             tempfile::Builder::new().prefix("orrery-test-").tempdir().expect("a temporary folder").keep();
-        // Asked for, then given back: the port stays the same over restarts, and another program that takes it in
-        // between would make the server fail loudly.
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("a bound socket has an address");
-        drop(free);
+        let address = free_address();
         let arguments = arguments.iter().map(ToString::to_string).collect();
         let mut server = Self { folder, address, arguments, running: None };
         server.run();
