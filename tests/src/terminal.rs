@@ -87,3 +87,11 @@ impl Terminal {
         self.program.wait().expect("a program can be waited for").success()
     }
 }
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // One that has ended, as most have, cannot be killed.
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}

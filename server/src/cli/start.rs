@@ -2,7 +2,9 @@
 
 use std::{
     ffi::OsString,
+    fmt::Display,
     future::Future,
+    io::{Write, stderr},
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
     str::FromStr,
@@ -14,7 +16,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 use orrery_host_abi::{Identity, LogLevel};
 use orrery_runtime::{Host, HostConfig, LogOptions, Outbound};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -143,11 +145,13 @@ impl Start {
 
     /// Has the server's own messages written to standard error, from now on. Once in a process.
     pub(super) fn init_logging(&self) {
-        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let is_terminal = std::io::IsTerminal::is_terminal(&stderr());
         tracing_subscriber::fmt()
             .with_max_level(self.log_level.of_server())
-            .with_writer(std::io::stderr)
+            .with_writer(stderr)
             .with_ansi(is_terminal)
+            // It would tell of a message that cannot be written by another one, and panic if that cannot either.
+            .log_internal_errors(false)
             .init();
     }
 
@@ -167,6 +171,8 @@ impl Start {
         shutdown: impl Future<Output = ()>,
         listening: impl FnOnce(SocketAddr),
     ) -> Result<()> {
+        // A file that reaches the size that the system allows is like a full disk: an error, not the end.
+        let _ignored = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
         let data_dir = self.data_dir.map_or_else(default_data_dir, Ok)?;
         let key_dir = self.jwt_key_dir.as_deref().unwrap_or(&data_dir);
         for dir in [&*data_dir, key_dir] {
@@ -207,8 +213,8 @@ impl Start {
         let (stop, stopped) = watch::channel(false);
         let app = App::new(control, authority, limits, stopped.clone());
         let listener = listen(&self.listen_addr).await?;
-        eprintln!("Orrery {} keeps its data in {}", env!("CARGO_PKG_VERSION"), data_dir.display());
-        eprintln!("Listening on http://{}", listener.local_addr()?);
+        say(format_args!("Orrery {} keeps its data in {}", env!("CARGO_PKG_VERSION"), data_dir.display()));
+        say(format_args!("Listening on http://{}", listener.local_addr()?));
 
         let opening = tokio::spawn({
             let app = app.clone();
@@ -218,16 +224,21 @@ impl Start {
         let serving = tokio::spawn(http::serve(listener, app.clone(), http::router(app.clone()), stopped));
         listening(address);
         shutdown.await;
-        eprintln!("Stopping: finishing what is under way (once more to stop at once)");
+        say("Stopping: finishing what is under way (once more to stop at once)");
         tokio::spawn(exit_on_second_signal()?);
         stop.send_replace(true);
         serving.await?;
         app.control.close_all(self.stop_timeout.0).await;
         // What it is still opening is as a kill would leave it.
         opening.abort();
-        eprintln!("Stopped");
+        say("Stopped");
         Ok(())
     }
+}
+
+/// Tells whoever looks at standard error. If that cannot be written, on a full disk, the server goes on.
+fn say(what: impl Display) {
+    let _ = writeln!(stderr(), "{what}");
 }
 
 /// Where a server keeps its data if nothing else is said.

@@ -1,0 +1,51 @@
+//! Values in JSON: what is read is valid, and what is written from it can be read again.
+
+use orrery_host_abi::{
+    AlgebraicType, Layout, TypeRef, Typespace,
+    json::{Dialect, JsonWriter, args_from_json, value_from_json},
+};
+
+use crate::{bsatn::types, memory};
+
+/// Checks an input: a typespace, then a value of its first type in JSON.
+pub fn check(input: &[u8]) {
+    memory::bounded(memory::limit_for(input), || {
+        let Some((typespace, json)) = types(input) else { return };
+        let ty = AlgebraicType::Ref(TypeRef(0));
+        // References that lead nowhere, or in circles.
+        let Ok(layout) = Layout::new(&ty, &typespace) else { return };
+        if let AlgebraicType::Product(params) = &typespace.types[0]
+            && let Ok(bytes) = args_from_json(json, params, &typespace)
+        {
+            assert_eq!(layout.validate(&bytes), Ok(bytes.len()), "arguments are not valid");
+        }
+        if let Ok(bytes) = value_from_json(json, &ty, &typespace) {
+            check_written(&layout, &ty, &typespace, &bytes);
+        }
+        // What follows may as well be a value.
+        if let Ok(len) = layout.validate(json) {
+            check_written(&layout, &ty, &typespace, &json[..len]);
+        }
+    });
+}
+
+/// Writes a value in all dialects and reads it again from those that can be read.
+fn check_written(layout: &Layout, ty: &AlgebraicType, typespace: &Typespace, bytes: &[u8]) {
+    assert_eq!(layout.validate(bytes), Ok(bytes.len()), "what was read from JSON is not valid");
+    for dialect in [Dialect::Typed, Dialect::Untyped, Dialect::Stored, Dialect::Plain] {
+        let Ok(writer) = JsonWriter::new(ty, typespace, dialect) else { return };
+        let text = writer.to_string(bytes).expect("a valid value can be written");
+        let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&text);
+        // The parser follows no value that is nested deeper than it likes.
+        if let Err(error) = parsed {
+            assert!(error.to_string().contains("recursion limit"), "{dialect:?} is not JSON ({error}): {text}");
+            continue;
+        }
+        if matches!(dialect, Dialect::Typed | Dialect::Untyped) {
+            match value_from_json(text.as_bytes(), ty, typespace) {
+                Ok(again) => assert_eq!(again, bytes, "{dialect:?} has changed the value: {text}"),
+                Err(error) => panic!("{dialect:?} cannot be read again ({error}): {text}"),
+            }
+        }
+    }
+}
