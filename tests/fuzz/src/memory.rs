@@ -5,6 +5,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
+use orrery_host_abi::bsatn::MAX_UNITS;
+
 /// The system's allocator, with a count.
 struct Counting;
 
@@ -61,8 +63,9 @@ pub fn bounded<T>(bytes_max: usize, act: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What decoding an input of that many bytes may allocate.
+/// What decoding that input may allocate.
 pub fn limit_for(input: &[u8]) -> usize {
-    // A type of one byte takes some tens of them, and what was decoded is encoded again.
-    (1 << 20) + 1024 * input.len()
+    // A type of one byte takes some tens of them, and what was decoded is encoded again. Units take no bytes, but each
+    // of those that are allowed is a value in a list that grows, or some digits of JSON.
+    256 * MAX_UNITS + 1024 * input.len()
 }

@@ -2,6 +2,7 @@
 
 use orrery_host_abi::{
     AlgebraicType, Layout, TypeRef, Typespace,
+    bsatn::DecodeError,
     json::{Dialect, JsonWriter, args_from_json, value_from_json},
 };
 
@@ -34,14 +35,20 @@ fn check_written(layout: &Layout, ty: &AlgebraicType, typespace: &Typespace, byt
     assert_eq!(layout.validate(bytes), Ok(bytes.len()), "what was read from JSON is not valid");
     for dialect in [Dialect::Typed, Dialect::Untyped, Dialect::Stored, Dialect::Plain] {
         let Ok(writer) = JsonWriter::new(ty, typespace, dialect) else { return };
-        let text = writer.to_string(bytes).expect("a valid value can be written");
+        let text = match writer.to_string(bytes) {
+            Ok(text) => text,
+            Err(DecodeError::TooManyUnits { .. }) => return,
+            Err(error) => panic!("a valid value cannot be written: {error}"),
+        };
         let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&text);
         // The parser follows no value that is nested deeper than it likes.
         if let Err(error) = parsed {
             assert!(error.to_string().contains("recursion limit"), "{dialect:?} is not JSON ({error}): {text}");
             continue;
         }
-        if matches!(dialect, Dialect::Typed | Dialect::Untyped) {
+        // Numbers that JSON does not have are written as `null`, which is no number.
+        let is_lossy = text.contains("null");
+        if !is_lossy && matches!(dialect, Dialect::Typed | Dialect::Untyped) {
             match value_from_json(text.as_bytes(), ty, typespace) {
                 Ok(again) => assert_eq!(again, bytes, "{dialect:?} has changed the value: {text}"),
                 Err(error) => panic!("{dialect:?} cannot be read again ({error}): {text}"),
