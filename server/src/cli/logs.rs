@@ -133,9 +133,9 @@ impl Logs {
 
     fn show(&self, line: &str, out: &mut impl Write) -> Result<()> {
         if self.json {
-            writeln!(out, "{line}")?
+            writeln!(out, "{line}")?;
         } else {
-            print_pretty(line, out)?
+            print_pretty(line, out)?;
         }
         // Whoever follows wants to see each line when it comes.
         Ok(out.flush()?)

@@ -54,7 +54,8 @@ fn check_value(input: &[u8]) {
         let bytes = &bytes[..len];
         let cells = || (0..product.elements.len()).map(|column| row.column(bytes, column));
         assert_eq!(cells().collect::<Vec<_>>().concat(), bytes, "the columns are not the row");
-        let ids: Vec<_> = (0..product.elements.len()).filter_map(|it| u16::try_from(it).ok()).map(ColId).collect();
+        let ids: Vec<_> =
+            (0..product.elements.len()).filter_map(|it| u16::try_from(it).ok()).map(ColId).collect();
         if ids.len() == product.elements.len() {
             let mut key = Vec::new();
             row.project(bytes, &ids, &mut key);

@@ -43,7 +43,10 @@ fn check_written(layout: &Layout, ty: &AlgebraicType, typespace: &Typespace, byt
         let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&text);
         // The parser follows no value that is nested deeper than it likes.
         if let Err(error) = parsed {
-            assert!(error.to_string().contains("recursion limit"), "{dialect:?} is not JSON ({error}): {text}");
+            assert!(
+                error.to_string().contains("recursion limit"),
+                "{dialect:?} is not JSON ({error}): {text}"
+            );
             continue;
         }
         // Numbers that JSON does not have are written as `null`, which is no number.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use orrery_host_abi::{
-    AlgebraicType, AlgebraicValue, ColId, Element, Identity, IndexId, ModuleDef, ProductType, SpecialProduct, SumType,
-    SumValue, TableId, TypeRef, Variant,
+    AlgebraicType, AlgebraicValue, ColId, Element, Identity, IndexId, ModuleDef, ProductType, SpecialProduct,
+    SumType, SumValue, TableId, TypeRef, Variant,
     bsatn::{Encode, Reader},
     module_def::{ColumnDef, TableDef},
 };
@@ -112,14 +112,16 @@ impl SmallDatabase {
             Compiled::Query(query) => query,
         };
         for repeats in [Repeats::Keep, Repeats::Drop] {
-            let rows = self.queries.prepare(query, asker).run(Sources::tables(&self.writer), repeats, &limits)?;
+            let rows =
+                self.queries.prepare(query, asker).run(Sources::tables(&self.writer), repeats, &limits)?;
             // What comes out is of the type that was announced.
             let mut reader = Reader::new(&rows);
             let mut again = Vec::new();
             let count = reader.read_u32().expect("there is a count");
             count.encode(&mut again);
             for _ in 0..count {
-                let row = AlgebraicValue::decode_elements(&mut reader, query.schema()).expect("a row of the schema");
+                let row = AlgebraicValue::decode_elements(&mut reader, query.schema())
+                    .expect("a row of the schema");
                 row.iter().for_each(|value| value.encode(&mut again));
             }
             assert!(reader.rest().is_empty(), "there is more than the rows");
@@ -197,7 +199,13 @@ fn tables() -> Vec<Table> {
     });
     let note = (1..=20_u64).map(|id| {
         let owner = if id % 2 == 0 { OWNER } else { STRANGER };
-        vec![V::U64(id), V::U32((id % 7) as u32), identity(owner), V::Bytes(vec![id as u8; 3].into()), V::I64(-1)]
+        vec![
+            V::U64(id),
+            V::U32((id % 7) as u32),
+            identity(owner),
+            V::Bytes(vec![id as u8; 3].into()),
+            V::I64(-1),
+        ]
     });
     let wide = [0_i128, -1, i128::MAX, i128::MIN].map(|number| {
         vec![

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     time::{Duration, Instant},
@@ -87,7 +87,7 @@ impl Watch {
     pub(super) fn cover(&mut self, inputs: &[PathBuf]) -> Result<()> {
         let mut folders = HashSet::new();
         match &self.scope {
-            Scope::Project(root) => collect_folders(root, &mut folders)?,
+            Scope::Project(root) => collect_folders(root, &mut folders),
             Scope::File(file) => folders.extend(file.parent().map(Path::to_owned)),
         }
         // A build that has failed says nothing about its files: those of the one before are as good.
@@ -145,11 +145,8 @@ impl Watch {
 
     /// The file that an event is about, if it counts.
     fn changed_file(&self, event: &notify::Result<notify::Event>) -> Option<PathBuf> {
-        let event = match event {
-            Ok(event) => event,
-            // Something was missed.
-            Err(_) => return Some("some file".into()),
-        };
+        // An error: something was missed.
+        let Ok(event) = event else { return Some("some file".into()) };
         if event.need_rescan() {
             return Some("some file".into());
         }
@@ -166,22 +163,17 @@ fn is_ignored_name(name: &str) -> bool {
     name.starts_with('.') || IGNORED_FOLDERS.contains(&name)
 }
 
-/// The folder and those below it, except what is ignored. Links are not followed.
-fn collect_folders(folder: &Path, into: &mut HashSet<PathBuf>) -> io::Result<()> {
+/// The folder and those below it, except what is ignored, and what went meanwhile or is somebody else's. Links are not
+/// followed.
+fn collect_folders(folder: &Path, into: &mut HashSet<PathBuf>) {
     into.insert(folder.to_owned());
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        // One that went meanwhile, or is somebody else's.
-        Err(_) => return Ok(()),
-    };
-    for entry in entries.flatten() {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_ignored = entry.file_name().to_str().is_none_or(is_ignored_name);
         let path = entry.path();
         if !is_ignored && entry.file_type().is_ok_and(|it| it.is_dir()) && !path.join(CACHE_TAG).exists() {
-            collect_folders(&path, into)?;
+            collect_folders(&path, into);
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -204,7 +196,7 @@ mod tests {
 
     fn folders(root: &Path) -> Vec<String> {
         let mut found = HashSet::new();
-        collect_folders(root, &mut found).unwrap();
+        collect_folders(root, &mut found);
         let mut found: Vec<_> =
             found.iter().map(|it| it.strip_prefix(root).unwrap().display().to_string()).collect();
         found.sort();
