@@ -14,6 +14,7 @@ demo: setup
 test: setup
 	cargo fmt --all --check
 	cargo fmt --all --check --manifest-path tests/modules/Cargo.toml
+	cargo fmt --all --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --workspace --all-targets -- -D warnings
 	@tests/licences
 	npm test --silent --prefix sdk-ts -- --test-reporter=dot
@@ -29,7 +30,9 @@ bench: setup
 	@tests/build-modules >/dev/null
 	cargo bench -p orrery-tests
 
-# The long crash test.
-torture: setup
+# The long crash test, and a minute of each fuzz target.
+torture:
+	@tests/setup torture
 	@tests/build-modules >/dev/null
 	cargo run --release --quiet -p orrery-tests --bin torture -- --rounds 200
+	tests/fuzz/run 60

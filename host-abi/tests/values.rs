@@ -3,8 +3,9 @@
 mod support;
 
 use orrery_host_abi::{
-    AlgebraicType, AlgebraicValue, ConnectionId, Hash, Identity, Layout, RowLayout, Timestamp, Typespace,
-    bsatn::{Decode, Encode},
+    AlgebraicType, AlgebraicValue, ConnectionId, Element, Hash, Identity, Layout, ProductType, RowLayout,
+    Timestamp, Typespace,
+    bsatn::{Decode, DecodeError, Encode},
     json::{Dialect, JsonWriter, value_from_json},
 };
 use proptest::prelude::*;
@@ -196,4 +197,17 @@ proptest! {
         let their_text = spacetimedb_lib::Timestamp::from_micros_since_unix_epoch(micros).to_rfc3339().unwrap();
         prop_assert_eq!(their_text.parse(), Ok(Timestamp(micros)), "{}", their_text);
     }
+}
+
+/// Each of them takes memory, and none takes bytes.
+#[test]
+fn products_of_nothing_count_as_units() {
+    let around = |ty| {
+        AlgebraicType::Product(ProductType { elements: [Element { name: Some("x".into()), ty }].into() })
+    };
+    let nested = (0..20).fold(AlgebraicType::unit(), |ty, _| around(ty));
+    let array = AlgebraicType::Array(Box::new(nested));
+    let decode = |count: u32| AlgebraicValue::from_bsatn(&count.to_le_bytes(), &array);
+    assert!(decode(1000).is_ok());
+    assert!(matches!(decode(100_000), Err(DecodeError::TooManyUnits { .. })));
 }

@@ -517,6 +517,11 @@ impl Database {
         }
     }
 
+    /// Whether it cannot go on: its disk failed, or it was closed. Opened anew, it has what was acknowledged.
+    pub fn has_stopped(&self) -> bool {
+        self.shared().check_running().is_err()
+    }
+
     /// Finishes what is running, writes a checkpoint and lets go of the file. What comes afterwards gets
     /// [`Stopped`].
     pub async fn close(&self) -> Result<(), Stopped> {

@@ -24,5 +24,5 @@ pub mod web;
 
 pub use cli::{Cli, Printed};
 pub use database::Database;
-pub use server::Server;
+pub use server::{Server, free_address};
 pub use wait::wait_until;

@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
 use crate::http::{Client, Connection, Request};
 
 /// Recovery of much data takes long on a busy machine; a server that is not up by then never will be.
@@ -40,6 +42,13 @@ pub(crate) fn binary() -> &'static Path {
     &BINARY
 }
 
+/// An address that nobody listens at. Asked for, then given back: the port stays the same over restarts, and another
+/// program that takes it in between would make the server fail loudly.
+pub fn free_address() -> SocketAddr {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    free.local_addr().expect("a bound socket has an address")
+}
+
 /// A server on a data directory of its own, which goes when this value goes.
 #[derive(Debug)]
 pub struct Server {
@@ -66,11 +75,7 @@ impl Server {
     pub fn start_with(arguments: &[&str]) -> Self {
         let folder =
             tempfile::Builder::new().prefix("orrery-test-").tempdir().expect("a temporary folder").keep();
-        // Asked for, then given back: the port stays the same over restarts, and another program that takes it in
-        // between would make the server fail loudly.
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("a bound socket has an address");
-        drop(free);
+        let address = free_address();
         let arguments = arguments.iter().map(ToString::to_string).collect();
         let mut server = Self { folder, address, arguments, running: None };
         server.run();
@@ -101,6 +106,29 @@ impl Server {
     /// The id of the server's process.
     pub fn process_id(&self) -> u32 {
         self.running.as_ref().expect("the server runs").process.id()
+    }
+
+    /// Lets the files of the running server grow to that many bytes and no further, as if the disk were full; to any
+    /// size if none is given.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let process = Pid::from_raw(i32::try_from(self.process_id()).expect("an id")).expect("an id");
+        let limit = prlimit(Some(process), Resource::Fsize, Rlimit { current: bytes, maximum: None });
+        limit.expect("a limit can be set");
+    }
+
+    /// How many bytes the largest file of the server has.
+    pub fn largest_file(&self) -> u64 {
+        fn largest(folder: &Path) -> u64 {
+            let entries = fs::read_dir(folder).expect("a folder").flatten();
+            let sizes = entries.map(|entry| match entry.metadata() {
+                Ok(it) if it.is_dir() => largest(&entry.path()),
+                Ok(it) => it.len(),
+                // It went meanwhile.
+                Err(_) => 0,
+            });
+            sizes.max().unwrap_or_default()
+        }
+        largest(&self.data_dir())
     }
 
     /// A client without credentials.

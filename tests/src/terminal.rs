@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
 
 /// Longer than any program needs on a slow and busy machine; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -73,8 +76,22 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).expect("the program has gone");
     }
 
+    /// What Ctrl-C does.
+    pub fn interrupt(&self) {
+        let process = Pid::from_child(&self.program);
+        kill_process(process, Signal::INT).expect("the program has gone");
+    }
+
     /// Waits until the program ends; whether it succeeded.
     pub fn end(mut self) -> bool {
         self.program.wait().expect("a program can be waited for").success()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // One that has ended, as most have, cannot be killed.
+        let _ = self.program.kill();
+        let _ = self.program.wait();
     }
 }

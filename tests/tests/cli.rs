@@ -39,8 +39,8 @@ fn help_says_where_to_begin() {
     let cli = Cli::new();
     let help = cli.run(&["--help"]).ok();
     for command in [
-        "start", "init", "build", "publish", "call", "view", "sql", "describe", "logs", "list", "delete",
-        "login",
+        "start", "dev", "init", "build", "publish", "call", "view", "sql", "describe", "logs", "list",
+        "delete", "login",
     ] {
         assert!(help.contains(command), "{command} is missing:\n{help}");
         let help = cli.run(&[command, "--help"]).ok();

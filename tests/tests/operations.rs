@@ -5,7 +5,12 @@ use std::{fs, thread, time::Duration};
 use orrery_tests::{
     Cli, Database, Server,
     http::{Connection, Request},
+    in_every_language,
+    modules::Language,
+    wait_until,
 };
+
+in_every_language!(a_server_that_is_told_to_stop_does_not_wait_for_ever);
 
 #[test]
 fn settings_come_from_a_file() {
@@ -98,4 +103,51 @@ fn a_server_that_is_told_to_stop_finishes_what_it_does() {
         Ok(answer) => assert_eq!((answer.status, rows), (200, 5001), "{}", answer.text()),
         Err(error) => assert!([1, 5001].contains(&rows), "{rows} rows, and {error}"),
     }
+}
+
+/// Everybody hangs: clients in the middle of a request, one who follows the log, a procedure that waits for an hour, a reducer and
+/// a view without end, and calls that wait behind them.
+fn a_server_that_is_told_to_stop_does_not_wait_for_ever(language: Language) {
+    let mut server = Server::start_with(&["--call-timeout", "1h", "--stop-timeout", "1s"]);
+    let database = Database::publish_in(language, &server, "conformance");
+    let slow = Database::publish_in(language, &server, "procedures");
+    let quiet = Database::publish_in(language, &server, "conformance");
+    for database in [&database, &quiet] {
+        database.call("succeed", r#"["before"]"#).expect(200);
+    }
+    let owner = &database.owner;
+    let call = |database: &Database, function: &str, arguments: &str| {
+        let request = Request::new("POST", &database.url(&format!("/call/{function}"))).json(arguments);
+        let mut connection = Connection::open(owner.address()).expect("a connection");
+        connection.write(&owner.authorize(request).to_bytes(owner.address())).expect("it is sent");
+        connection
+    };
+    let mut hanging = vec![
+        call(&database, "loop_for_ever", "[]"),
+        call(&database, "succeed", r#"["behind it"]"#),
+        call(&slow, "write_slowly", r#"[["before", "too late"], 3600000]"#),
+    ];
+    for begun in ["GET /v1/pi", "POST /v1/identity HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n{"] {
+        let mut connection = Connection::open(server.address()).expect("a connection");
+        connection.write(begun.as_bytes()).expect("it is sent");
+        hanging.push(connection);
+    }
+    for url in [quiet.url("/logs?follow=true"), quiet.url("/view/endless_view"), "/v1/ping".into()] {
+        let request = quiet.owner.authorize(Request::new("GET", &url));
+        let mut connection = Connection::open(server.address()).expect("a connection");
+        connection.write(&request.to_bytes(server.address())).expect("it is sent");
+        hanging.push(connection);
+    }
+    wait_until("all requests have begun", || {
+        let metrics = server.anonymous().get("/metrics").text().to_owned();
+        let in_flight = metrics.lines().find_map(|line| line.strip_prefix("orrery_requests_in_flight "));
+        // Two loops, the call behind one of them, the slow one, half a body, and this one.
+        in_flight.is_some_and(|count| count == "6")
+    });
+    let stopped = server.stop();
+    assert!(stopped.success(), "{stopped}: {}", server.log());
+    drop(hanging);
+    server.run();
+    assert_eq!(database.texts("traces"), ["before"]);
+    assert_eq!(quiet.texts("traces"), ["before"]);
 }

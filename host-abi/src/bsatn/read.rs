@@ -4,7 +4,7 @@ use super::DecodeError;
 
 /// How many units, beyond one for each byte, may be decoded from one piece of BSATN.
 ///
-/// Units take no bytes, so four bytes can announce an array of four billion of them. That is valid, and checking
+/// Units, and products of nothing but units, take no bytes, so four bytes can announce an array of four billion of them. That is valid, and checking
 /// a row accepts it at no cost, but to build them as values or write them as JSON would take all memory there is.
 pub const MAX_UNITS: usize = 1 << 20;
 
@@ -133,7 +133,7 @@ impl<'b> Reader<'b> {
         Ok(count)
     }
 
-    /// Reads a unit, which takes no bytes; fails if there have been too many (see [`MAX_UNITS`]).
+    /// Reads a unit, or notes a product that is as empty, which takes no bytes; fails if there have been too many (see [`MAX_UNITS`]).
     #[inline]
     pub fn read_unit(&mut self) -> Result<(), DecodeError> {
         match self.units_left.checked_sub(1) {

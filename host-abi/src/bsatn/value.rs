@@ -90,10 +90,15 @@ impl AlgebraicValue {
 
     /// Reads the elements of a product. References must have been resolved.
     pub fn decode_elements(reader: &mut Reader<'_>, product: &ProductType) -> Result<Vec<Self>, DecodeError> {
-        if product.elements.is_empty() {
+        let start = reader.position();
+        let mut elements = Vec::with_capacity(product.elements.len());
+        for element in &product.elements {
+            elements.push(reader.nested(|reader| Self::decode(reader, &element.ty))?);
+        }
+        // Not the innermost alone: each of those around it takes memory, too.
+        if reader.position() == start {
             reader.read_unit()?;
         }
-        let element = |element: &crate::Element| reader.nested(|reader| Self::decode(reader, &element.ty));
-        product.elements.iter().map(element).collect()
+        Ok(elements)
     }
 }

@@ -253,7 +253,6 @@ impl Shared {
     }
 
     fn fail(&self, reason: &str) {
-        tracing::error!(reason, "the journal cannot be written; the database stops");
         let mut queue = self.queue.lock();
         queue.failure.get_or_insert_with(|| DurabilityError { reason: reason.into() });
         self.has_failed.store(true, Ordering::Release);
@@ -261,6 +260,7 @@ impl Shared {
         queue.checkpoint = None;
         drop(queue);
         self.room.notify_all();
+        tracing::error!(reason, "the journal cannot be written; the database stops");
     }
 }
 

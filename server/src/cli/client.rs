@@ -21,6 +21,7 @@ pub(super) use crate::segment::escape;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server, and who talks to it.
+#[derive(Clone)]
 pub(super) struct Client {
     agent: Agent,
     url: String,
@@ -66,6 +67,17 @@ impl Client {
     /// What the user is known by.
     pub(super) fn token(&self) -> Option<&str> {
         self.token.as_deref()
+    }
+
+    /// Whether a server answers there at all. The error: something else does.
+    pub(super) fn finds_server(&self) -> Result<bool> {
+        match self.agent.run(self.request(Method::GET, "/v1/ping")?.body(())?) {
+            Ok(answer) if answer.status().is_success() => Ok(true),
+            Ok(_) => Err(anyhow!("something else than Orrery answers at {}", self.url)
+                .context(Hint("--server names another address".into()))),
+            Err(ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound) => Ok(false),
+            Err(error) => Err(anyhow!("{}: {error}", self.url)),
+        }
     }
 
     /// `GET`, with an `Accept` header if the form of the answer matters.

@@ -51,6 +51,11 @@ impl Config {
             .with_context(|| format!("the config file {} cannot be written", path.display()))
     }
 
+    /// Whether the file says which server is meant.
+    pub(super) fn has_default_server(&self) -> bool {
+        self.default_server.is_some()
+    }
+
     /// The URL of the server that is meant.
     pub(super) fn server_url(&self, named: Option<&str>) -> Result<String> {
         normalize_url(named.or(self.default_server.as_deref()).unwrap_or(DEFAULT_SERVER))

@@ -3,7 +3,9 @@
 use std::{
     borrow::Cow,
     collections::VecDeque,
-    io::{Write, stdout},
+    io::{self, Write, stdout},
+    thread,
+    time::Duration,
 };
 
 use anyhow::Result;
@@ -13,7 +15,7 @@ use serde::Deserialize;
 
 use super::{
     ServerArgs,
-    client::{escape, read_lines},
+    client::{Client, escape, read_lines, read_text},
     style,
 };
 
@@ -22,6 +24,9 @@ const LINES_BEFORE_FOLLOWING: u32 = 10;
 
 /// Lines that the server gives before those that come, if it is asked for so many.
 const FOLLOW_LINES_MAX: u32 = 2500;
+
+/// How long a server that has broken off, or has no such database, is left alone.
+const FOLLOW_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// What the host writes into a module's log has this as its target.
 const HOST: &str = "__spacetimedb__";
@@ -127,12 +132,53 @@ impl Logs {
     }
 
     fn show(&self, line: &str, out: &mut impl Write) -> Result<()> {
-        match serde_json::from_str::<Line<'_>>(line) {
-            Ok(parsed) if !self.json => out.write_all(pretty(&parsed).as_bytes())?,
-            _ => writeln!(out, "{line}")?,
+        if self.json {
+            writeln!(out, "{line}")?;
+        } else {
+            print_pretty(line, out)?;
         }
         // Whoever follows wants to see each line when it comes.
         Ok(out.flush()?)
+    }
+}
+
+/// Prints what a module logs from now on, until the process ends: also over restarts of the server, and if there is
+/// no such database yet. Nothing is printed while somebody else has locked standard output.
+pub(super) fn follow_for_ever(client: &Client, database: &str) -> ! {
+    let path = format!("/v1/database/{}/logs", escape(database));
+    let last = client.get(&format!("{path}?num_lines=1"), None);
+    let last = last.and_then(read_text).ok().and_then(|line| timestamp(&line));
+    // What is not new has been seen: by the clock of the server, whose lines they are.
+    let mut seen = last.unwrap_or(i64::MIN);
+    let path = format!("{path}?follow=true&num_lines={FOLLOW_LINES_MAX}");
+    loop {
+        if let Ok(answer) = client.get(&path, None) {
+            let seen_before = seen;
+            for line in read_lines(answer).map_while(Result::ok) {
+                let at = timestamp(&line);
+                if at.is_some_and(|at| at <= seen_before) {
+                    continue;
+                }
+                seen = at.unwrap_or(seen);
+                let mut out = stdout().lock();
+                // Whoever has closed our output does not want it.
+                let _ = print_pretty(&line, &mut out).and_then(|()| out.flush());
+            }
+        }
+        thread::sleep(FOLLOW_AGAIN_AFTER);
+    }
+}
+
+/// When a line was written, in microseconds since 1970.
+fn timestamp(line: &str) -> Option<i64> {
+    serde_json::from_str::<Line<'_>>(line).ok().map(|line| line.ts)
+}
+
+/// Prints a line for people. One that is not what it should be is printed as it is.
+fn print_pretty(line: &str, out: &mut impl Write) -> io::Result<()> {
+    match serde_json::from_str::<Line<'_>>(line) {
+        Ok(line) => out.write_all(pretty(&line).as_bytes()),
+        Err(_) => writeln!(out, "{line}"),
     }
 }
 

@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod delete;
 mod describe;
+mod dev;
 mod init;
 mod list;
 mod login;
@@ -37,11 +38,11 @@ use config::Config;
     version,
     max_term_width = 100,
     after_help = "Begin with:\n  \
-        orrery start                           the server, in one terminal\n  \
-        orrery init --lang typescript my-app   a new project, in another\n  \
-        cd my-app && orrery publish my-app     build it and make it a database\n  \
-        orrery call my-app add Ada             run one of its reducers\n  \
-        orrery view my-app people              look at one of its views"
+        orrery init --lang typescript my-app   a new project\n  \
+        orrery dev my-app                      a server with it, also when it changes, in one terminal\n  \
+        orrery call my-app add Ada             run one of its reducers, in another\n  \
+        orrery view my-app people              look at one of its views\n\n\
+        To stay: `orrery start` is the server, and `orrery publish` puts a project there."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -51,6 +52,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Start(start::Start),
+    Dev(dev::Dev),
     Init(init::Init),
     Build(build::Build),
     Publish(publish::Publish),
@@ -74,6 +76,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<()> {
         match self.command {
             Command::Start(command) => command.run(),
+            Command::Dev(command) => command.run(),
             Command::Init(command) => command.run(),
             Command::Build(command) => command.run(),
             Command::Publish(command) => command.run(),

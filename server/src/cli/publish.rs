@@ -43,6 +43,15 @@ pub(super) struct Publish {
     /// Publish this JavaScript bundle instead of building a project
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["project_path", "bin_path"])]
     js_path: Option<PathBuf>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// What the user agrees to before being asked.
+#[derive(Debug, Args)]
+pub(super) struct Consent {
     /// Delete all data that the database holds: always (if no value is given), or only if the data cannot follow the
     /// new module
     #[arg(
@@ -70,8 +79,6 @@ pub(super) struct Publish {
         default_missing_value = "all"
     )]
     yes: Vec<Yes>,
-    #[command(flatten)]
-    server: ServerArgs,
 }
 
 /// When the data is deleted.
@@ -118,15 +125,11 @@ impl Targets {
         let is_file = |word: &&String| is_source_file(Path::new(word));
         let (files, names): (Vec<_>, Vec<_>) = words.iter().partition(is_file);
         match (&names[..], &files[..]) {
-            ([], [file]) => {
-                match hyphenated(&Path::new(file).file_stem().unwrap_or_default().to_string_lossy()) {
-                    name if name.is_empty() || name == "index" => {
-                        Err(anyhow!("{file} does not say how the database is to be called")
-                            .context(Hint(format!("say it: `orrery publish {file} NAME`"))))
-                    }
-                    name => Ok(Self { name: Some(name), file: Some(file.into()) }),
-                }
-            }
+            ([], [file]) => match name_of(Path::new(file)) {
+                Some(name) => Ok(Self { name: Some(name), file: Some(file.into()) }),
+                None => Err(anyhow!("{file} does not say how the database is to be called")
+                    .context(Hint(format!("say it: `orrery publish {file} NAME`")))),
+            },
             ([] | [_], [] | [_]) => Ok(Self {
                 name: names.first().map(ToString::to_string),
                 file: files.first().map(PathBuf::from),
@@ -138,10 +141,17 @@ impl Targets {
     }
 }
 
+/// The name that a file or a folder lends its database, if it says anything.
+pub(super) fn name_of(path: &Path) -> Option<String> {
+    let text = if is_source_file(path) { path.file_stem() } else { path.file_name() };
+    let name = hyphenated(&text?.to_string_lossy());
+    (!name.is_empty() && name != "index").then_some(name)
+}
+
 impl Publish {
     pub(super) fn run(self) -> Result<()> {
         let Targets { name, file } = Targets::sort(&self.targets)?;
-        if self.delete_data != DeleteData::Never && name.is_none() {
+        if self.consent.delete_data != DeleteData::Never && name.is_none() {
             return Err(anyhow!("there is no data to delete in a database that is yet to be made")
                 .context(Hint("say whose data: `orrery publish NAME --delete-data`".into())));
         }
@@ -154,16 +164,23 @@ impl Publish {
                 return Err(anyhow!("either {} or a file that is built already, not both", file.display()));
             }
         };
-        let client = self.server.client_with_identity()?;
+        self.consent.publish(&self.server.client_with_identity()?, name.as_deref(), &program)
+    }
+}
+
+impl Consent {
+    /// Publishes a program: as a new database, or in the place of the one that the database of that name has. What
+    /// that changes is shown, and asked about where the user has not agreed yet.
+    pub(super) fn publish(&self, client: &Client, name: Option<&str>, program: &Program) -> Result<()> {
         let kib = program.bytes.len().div_ceil(1024);
         style::progress("Publishing", format_args!("{kib} KiB to {}", client.url()));
 
-        let query = match &name {
-            Some(name) => self.query(&client, name, &program)?,
+        let query = match name {
+            Some(name) => self.query(client, name, program)?,
             None => String::new(),
         };
-        let (host_type, content_type) = kind_names(&program);
-        let answer = match &name {
+        let (host_type, content_type) = kind_names(program);
+        let answer = match name {
             None => client.post(&format!("/v1/database?host_type={host_type}"), content_type, &program.bytes),
             Some(name) => {
                 let path = format!("/v1/database/{}?host_type={host_type}{query}", escape(name));

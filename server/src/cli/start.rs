@@ -1,7 +1,10 @@
 //! `orrery start`: the server.
 
 use std::{
+    ffi::OsString,
+    fmt::Display,
     future::Future,
+    io::{Write, stderr},
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
     str::FromStr,
@@ -13,7 +16,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 use orrery_host_abi::{Identity, LogLevel};
 use orrery_runtime::{Host, HostConfig, LogOptions, Outbound};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -37,12 +40,12 @@ const BODY_LEN_MAX: usize = 2 * 1024 * 1024;
 const CONNECTIONS_MAX: usize = 16 * 1024;
 
 /// What is not done by then, after everything was told to end, is not waited for.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Start the server
 ///
-/// It runs until it is told to stop (Ctrl-C, or SIGTERM), then finishes what it is doing. Whatever it has
-/// acknowledged survives even if it is killed.
+/// It runs until it is told to stop (Ctrl-C, or SIGTERM), then finishes what it is doing; what takes
+/// longer than --stop-timeout is cut off. Whatever it has acknowledged survives even if it is killed.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     orrery start\n  \
@@ -106,6 +109,9 @@ pub(super) struct Start {
     /// The least important lines that are kept in the logs of modules
     #[arg(long, default_value = "trace", value_name = "LEVEL")]
     module_log_level: Level,
+    /// How long requests may go on when the server is told to stop, and then databases with what they are doing
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    stop_timeout: HumanDuration,
     /// How much the server itself tells
     #[arg(long, env = "ORRERY_LOG", default_value = "info", value_name = "LEVEL")]
     log_level: Level,
@@ -130,21 +136,49 @@ impl Start {
     }
 
     fn start(self) -> Result<()> {
-        init_logging(self.log_level);
+        self.init_logging();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let served = runtime.block_on(self.serve());
+        let served = runtime.block_on(async { self.serve(shutdown_signal()?, |_| {}).await });
         runtime.shutdown_timeout(EXIT_TIMEOUT);
         served
     }
 
-    async fn serve(self) -> Result<()> {
-        let data_dir = match self.data_dir {
-            Some(dir) => dir,
-            None => config::user_dir("XDG_DATA_HOME", ".local/share")?.join("orrery"),
-        };
-        std::fs::create_dir_all(&data_dir)
-            .with_context(|| format!("the data folder {} cannot be made", data_dir.display()))?;
+    /// Has the server's own messages written to standard error, from now on. Once in a process.
+    pub(super) fn init_logging(&self) {
+        let is_terminal = std::io::IsTerminal::is_terminal(&stderr());
+        tracing_subscriber::fmt()
+            .with_max_level(self.log_level.of_server())
+            .with_writer(stderr)
+            .with_ansi(is_terminal)
+            // It would tell of a message that cannot be written by another one, and panic if that cannot either.
+            .log_internal_errors(false)
+            .init();
+    }
+
+    /// What these arguments and the environment say, as `orrery start` would understand them.
+    pub(super) fn with_arguments(arguments: &[OsString]) -> Result<Self> {
+        let start = start_file::parse(arguments.iter().cloned())?;
+        match &start.config {
+            Some(file) => start_file::with_file(file, arguments.iter().cloned()),
+            None => Ok(start),
+        }
+    }
+
+    /// Serves until `shutdown` ends, and then until everything is finished. `listening` gets the address as soon as
+    /// there is an answer from it.
+    pub(super) async fn serve(
+        self,
+        shutdown: impl Future<Output = ()>,
+        listening: impl FnOnce(SocketAddr),
+    ) -> Result<()> {
+        // A file that reaches the size that the system allows is like a full disk: an error, not the end.
+        let _ignored = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
+        let data_dir = self.data_dir.map_or_else(default_data_dir, Ok)?;
         let key_dir = self.jwt_key_dir.as_deref().unwrap_or(&data_dir);
+        for dir in [&*data_dir, key_dir] {
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("the folder {} cannot be made", dir.display()))?;
+        }
         let authority = Arc::new(Authority::open(key_dir)?);
         let host = Host::new(HostConfig {
             program_cache: Some(data_dir.join("cache")),
@@ -173,30 +207,43 @@ impl Start {
                 .min(CONNECTIONS_MAX),
             program_len_max: usize::try_from(self.program_limit.0).unwrap_or(usize::MAX),
             body_len_max: BODY_LEN_MAX,
+            drain_timeout: self.stop_timeout.0,
         };
 
         let (stop, stopped) = watch::channel(false);
         let app = App::new(control, authority, limits, stopped.clone());
         let listener = listen(&self.listen_addr).await?;
-        let shutdown = shutdown_signal()?;
-        eprintln!("Orrery {} keeps its data in {}", env!("CARGO_PKG_VERSION"), data_dir.display());
-        eprintln!("Listening on http://{}", listener.local_addr()?);
+        say(format_args!("Orrery {} keeps its data in {}", env!("CARGO_PKG_VERSION"), data_dir.display()));
+        say(format_args!("Listening on http://{}", listener.local_addr()?));
 
         let opening = tokio::spawn({
             let app = app.clone();
             async move { app.control.open_all().await }
         });
+        let address = listener.local_addr()?;
         let serving = tokio::spawn(http::serve(listener, app.clone(), http::router(app.clone()), stopped));
+        listening(address);
         shutdown.await;
-        eprintln!("Stopping: finishing what is under way (once more to stop at once)");
+        say("Stopping: finishing what is under way (once more to stop at once)");
         tokio::spawn(exit_on_second_signal()?);
         stop.send_replace(true);
         serving.await?;
-        app.control.close_all().await;
-        let _ = opening.await;
-        eprintln!("Stopped");
+        app.control.close_all(self.stop_timeout.0).await;
+        // What it is still opening is as a kill would leave it.
+        opening.abort();
+        say("Stopped");
         Ok(())
     }
+}
+
+/// Tells whoever looks at standard error. If that cannot be written, on a full disk, the server goes on.
+fn say(what: impl Display) {
+    let _ = writeln!(stderr(), "{what}");
+}
+
+/// Where a server keeps its data if nothing else is said.
+pub(super) fn default_data_dir() -> Result<PathBuf> {
+    Ok(config::user_dir("XDG_DATA_HOME", ".local/share")?.join("orrery"))
 }
 
 fn open_control(
@@ -229,7 +276,7 @@ async fn listen(addr: &str) -> Result<TcpListener> {
 }
 
 /// Ends when the server is told to stop.
-fn shutdown_signal() -> Result<impl Future<Output = ()>> {
+pub(super) fn shutdown_signal() -> Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
@@ -246,15 +293,6 @@ fn exit_on_second_signal() -> Result<impl Future<Output = ()>> {
         // What was acknowledged is on disk: that is safe at any time.
         std::process::exit(130);
     })
-}
-
-fn init_logging(level: Level) {
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_max_level(level.of_server())
-        .with_writer(std::io::stderr)
-        .with_ansi(is_terminal)
-        .init();
 }
 
 impl Level {

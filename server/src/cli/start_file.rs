@@ -18,10 +18,9 @@ pub(super) fn with_file(file: &Path, command_line: impl Iterator<Item = OsString
     let text = fs::read_to_string(file).with_context(place)?;
     let flags = flags(&text).with_context(place)?;
     // By itself first, so that the message says where a wrong value is.
-    let name = || [OsString::from("start")].into_iter();
-    parse(name().chain(flags.iter().cloned())).map_err(|error| anyhow!("{}: {error}", place()))?;
+    parse(flags.iter().cloned()).map_err(|error| anyhow!("{}: {error}", place()))?;
     // Of a flag that is given twice, the last counts.
-    Ok(parse(name().chain(flags).chain(command_line))?)
+    Ok(parse(flags.into_iter().chain(command_line))?)
 }
 
 /// The arguments after `start` of this process's own command line.
@@ -33,8 +32,10 @@ fn command() -> clap::Command {
     Start::augment_args(clap::Command::new("start")).args_override_self(true)
 }
 
-fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Start, clap::Error> {
-    Start::from_arg_matches(&command().try_get_matches_from(arguments)?)
+/// What `start` is told by these arguments.
+pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Start, clap::Error> {
+    let name = [OsString::from("start")].into_iter();
+    Start::from_arg_matches(&command().try_get_matches_from(name.chain(arguments))?)
 }
 
 /// The flags that a file has.

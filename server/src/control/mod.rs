@@ -22,7 +22,7 @@ use orrery_runtime::{
     Stopped,
 };
 use parking_lot::{Mutex, RwLock};
-use tokio::task::block_in_place;
+use tokio::{task::block_in_place, time::timeout};
 
 use crate::auth::Authority;
 pub(crate) use catalog::BindError;
@@ -31,7 +31,7 @@ pub(crate) use name::{DatabaseName, NameError, Target};
 use upgrade::client_policy;
 pub(crate) use upgrade::{Planned, Policy};
 
-/// A database that did not open is not tried again for so long.
+/// A database that did not open, or did not open again after it had stopped, is not tried again for so long.
 const RETRY_OPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// Names in the data directory.
@@ -239,24 +239,30 @@ impl Control {
     /// no other.
     pub(crate) async fn open_all(&self) {
         for identity in self.catalog.databases(|record| record.phase == Phase::Ready) {
-            if let Err(error) = self.database(identity).await {
-                tracing::error!("database {identity}: {error}");
-            }
+            // What is wrong with it has been told to the log.
+            let _ = self.database(identity).await;
         }
     }
 
-    /// Closes every database: each finishes what is running and writes a checkpoint.
-    pub(crate) async fn close_all(&self) {
+    /// Closes every database: each finishes what is running and writes a checkpoint. One that takes longer than
+    /// `limit` is left as it is, which is what a kill would do: nothing that it has acknowledged is lost.
+    pub(crate) async fn close_all(&self, limit: Duration) {
         self.closing.store(true, Ordering::SeqCst);
         let slots: Vec<_> =
             self.slots.lock().iter().map(|(identity, slot)| (*identity, slot.clone())).collect();
         let close = |(identity, slot): (Identity, Arc<Slot>)| async move {
-            let _state = slot.exclusive.lock().await;
-            let database = self.open.write().remove(&identity);
-            if let Some(database) = database
-                && let Err(error) = database.close().await
-            {
-                tracing::error!("database {identity}: {error}");
+            let closed = timeout(limit, async {
+                let _state = slot.exclusive.lock().await;
+                let database = self.open.write().remove(&identity);
+                match database {
+                    Some(database) => database.close().await,
+                    None => Ok(()),
+                }
+            });
+            match closed.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!("database {identity}: {error}"),
+                Err(_) => tracing::warn!("database {identity} is busy; what it is doing is cut off"),
             }
         };
         futures::future::join_all(slots.into_iter().map(close)).await;
@@ -476,7 +482,7 @@ impl Control {
     }
 
     async fn database(&self, identity: Identity) -> Result<Database, ControlError> {
-        if let Some(database) = self.open.read().get(&identity) {
+        if let Some(database) = self.open.read().get(&identity).filter(|it| !it.has_stopped()) {
             return Ok(database.clone());
         }
         if self.ready(identity).is_none() {
@@ -492,7 +498,8 @@ impl Control {
         identity: Identity,
         state: &mut SlotState,
     ) -> Result<Database, ControlError> {
-        if let Some(database) = self.open.read().get(&identity) {
+        let present = self.open.read().get(&identity).cloned();
+        if let Some(database) = present.as_ref().filter(|it| !it.has_stopped()) {
             return Ok(database.clone());
         }
         self.check_not_closing()?;
@@ -500,19 +507,28 @@ impl Control {
         if let Some((when, error)) = &state.failed
             && when.elapsed() < RETRY_OPEN_AFTER
         {
-            return Err(ControlError::Open(error.clone()));
+            // One that has stopped says why, and has a log that can be read.
+            return present.ok_or_else(|| ControlError::Open(error.clone()));
+        }
+        if let Some(stopped) = &present {
+            // It lets go of its file. Why it has stopped is known.
+            let _ = stopped.close().await;
         }
         let key = DatabaseKey { database: identity, owner: record.owner };
         match Database::open(&self.host, &self.database_dir(identity), key).await {
             Ok(database) => {
+                if present.is_some() {
+                    tracing::info!("database {identity} had stopped and is open again");
+                }
                 state.failed = None;
                 self.open.write().insert(identity, database.clone());
                 Ok(database)
             }
             Err(error) => {
+                tracing::error!("database {identity}: {error}");
                 let error = Arc::new(error);
                 state.failed = Some((Instant::now(), error.clone()));
-                Err(ControlError::Open(error))
+                present.ok_or(ControlError::Open(error))
             }
         }
     }

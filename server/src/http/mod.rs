@@ -25,7 +25,10 @@ mod sql;
 mod upgrade;
 mod view;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -58,6 +61,8 @@ pub(crate) struct Limits {
     pub(crate) program_len_max: usize,
     /// Bytes of the arguments of a call, and of any other body.
     pub(crate) body_len_max: usize,
+    /// How long requests may go on when the server goes down.
+    pub(crate) drain_timeout: Duration,
 }
 
 impl App {

@@ -36,9 +36,6 @@ const HEAD_LEN_MAX: usize = 64 * 1024;
 /// How long a client may refuse to take in what it has asked for.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long requests may go on when the server goes down.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// What to wait for when the system has no room for another connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -84,7 +81,9 @@ pub(crate) async fn serve(
     }
     drop(listener);
     let _ = shutdown.wait_for(|down| *down).await;
-    if timeout(DRAIN_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await.is_err() {
+    let drained =
+        timeout(app.limits.drain_timeout, async { while connections.join_next().await.is_some() {} });
+    if drained.await.is_err() {
         tracing::warn!("{} connections are cut off", connections.len());
         connections.shutdown().await;
     }

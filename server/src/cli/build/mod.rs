@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use super::Hint;
-pub(super) use project::{Project, is_source_file};
+pub(super) use project::{Project, is_source_file, own_folder};
 
 /// Build a module without publishing it
 ///
@@ -54,6 +54,8 @@ pub(super) struct BuildOptions {
 pub(super) struct Program {
     pub(super) kind: ProgramKind,
     pub(super) bytes: Vec<u8>,
+    /// The files that it was made of, as far as that is known, without those of packages. Absolute paths.
+    pub(super) inputs: Vec<PathBuf>,
 }
 
 /// Which engine a program is for.
@@ -63,6 +65,13 @@ pub(super) enum ProgramKind {
     Wasm,
     /// An ES module.
     Js,
+}
+
+impl BuildOptions {
+    /// For what is at that path.
+    pub(super) fn new(project_path: PathBuf, no_typecheck: bool) -> Self {
+        Self { project_path, no_typecheck }
+    }
 }
 
 impl Build {
@@ -75,8 +84,8 @@ impl Build {
                 (out_file, read(&built)?)
             }
             Project::Script { root, entry, bundle } => {
-                let program = typescript::build(&root, &entry, !self.options.no_typecheck)?;
-                (self.out_file.unwrap_or(bundle), program)
+                let built = typescript::build(&root, &entry, !self.options.no_typecheck)?;
+                (self.out_file.unwrap_or(bundle), built.code.into_bytes())
             }
         };
         if let Some(dir) = out_file.parent() {
@@ -96,10 +105,13 @@ impl Program {
     /// Builds what is at that path: a project's folder or one source file.
     pub(super) fn build(path: &Path, options: &BuildOptions) -> Result<Self> {
         match Project::find(path)? {
-            Project::Rust(dir) => Self::read(&rust::build(&dir)?),
+            Project::Rust(dir) => {
+                let built = rust::build(&dir)?;
+                Ok(Self { inputs: rust::inputs(&built), ..Self::read(&built)? })
+            }
             Project::Script { root, entry, .. } => {
-                let bytes = typescript::build(&root, &entry, !options.no_typecheck)?;
-                Ok(Self { kind: ProgramKind::Js, bytes })
+                let built = typescript::build(&root, &entry, !options.no_typecheck)?;
+                Ok(Self { kind: ProgramKind::Js, bytes: built.code.into_bytes(), inputs: built.inputs })
             }
         }
     }
@@ -108,7 +120,8 @@ impl Program {
     pub(super) fn read(file: &Path) -> Result<Self> {
         let bytes = read(file)?;
         let is_js = !is_wasm(&bytes) && is_source_file(file);
-        Ok(Self { kind: if is_js { ProgramKind::Js } else { ProgramKind::Wasm }, bytes })
+        let kind = if is_js { ProgramKind::Js } else { ProgramKind::Wasm };
+        Ok(Self { kind, bytes, inputs: Vec::new() })
     }
 
     /// Reads a bundle that was made elsewhere.
@@ -118,7 +131,7 @@ impl Program {
             return Err(anyhow!("{} is WebAssembly, not JavaScript", file.display())
                 .context(Hint("--bin-path takes it".into())));
         }
-        Ok(Self { kind: ProgramKind::Js, bytes })
+        Ok(Self { kind: ProgramKind::Js, bytes, inputs: Vec::new() })
     }
 }
 

@@ -1,8 +1,11 @@
 //! What a folder or a file is: which language, and where the module begins.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::Hint;
 
@@ -53,6 +56,12 @@ impl Project {
         )))
     }
 
+    /// The folder of the project, absolute; of a file without a project around it, the folder that it is in.
+    pub(in crate::cli) fn root(&self) -> Result<PathBuf> {
+        let (Self::Rust(root) | Self::Script { root, .. }) = self;
+        root.canonicalize().with_context(|| format!("there is no {}", root.display()))
+    }
+
     fn of_file(file: &Path) -> Result<Self> {
         if !is_source_file(file) {
             return Err(anyhow!("{} is neither TypeScript nor JavaScript", file.display())
@@ -96,6 +105,17 @@ impl Project {
     }
 }
 
+/// The folder in a project that is this program's, made if need be: nothing in it is for version control.
+pub(in crate::cli) fn own_folder(root: &Path) -> Result<PathBuf> {
+    let folder = root.join(".orrery");
+    let ignore = folder.join(".gitignore");
+    if !ignore.exists() {
+        let made = fs::create_dir_all(&folder).and_then(|()| fs::write(&ignore, "*\n"));
+        made.with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    Ok(folder)
+}
+
 /// Whether that is the name of a file of TypeScript or JavaScript.
 pub(in crate::cli) fn is_source_file(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
@@ -109,8 +129,6 @@ fn has_file_with_extension(dir: &Path, extension: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn folder(files: &[&str]) -> tempfile::TempDir {

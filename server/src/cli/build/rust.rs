@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -84,6 +85,21 @@ fn program_of(line: &str, manifest: &Path) -> Option<PathBuf> {
     }
 }
 
+/// The files that a program was built from, those of other local packages included: cargo writes them beside it, as a
+/// rule for `make`. None if that is not there.
+pub(super) fn inputs(program: &Path) -> Vec<PathBuf> {
+    let rule = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+    rule.lines().next().map(prerequisites).unwrap_or_default()
+}
+
+/// What a rule's target is made of. A space in a path is escaped.
+fn prerequisites(rule: &str) -> Vec<PathBuf> {
+    const SPACE: &str = "\0";
+    let Some((_, files)) = rule.split_once(": ") else { return Vec::new() };
+    let files = files.replace("\\ ", SPACE);
+    files.split_whitespace().map(|file| file.replace(SPACE, " ").into()).collect()
+}
+
 /// Whether the compiler that cargo uses there has a library for the target. If that cannot be found out, it has.
 fn has_target(project: &Path) -> bool {
     let builds_library_itself = env::var_os("CARGO_UNSTABLE_BUILD_STD").is_some();
@@ -104,6 +120,18 @@ fn has_target(project: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_names_the_files() {
+        let files =
+            |rule| prerequisites(rule).iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            files("/t/app.wasm: /p/my\\ app/src/lib.rs /shared/lib.rs"),
+            ["/p/my app/src/lib.rs", "/shared/lib.rs"]
+        );
+        assert!(files("/t/app.wasm:").is_empty());
+        assert!(files("what?").is_empty());
+    }
 
     #[test]
     fn the_program_is_found_among_cargos_messages() {

@@ -4,14 +4,11 @@
 //! are not for version control: whoever builds such a project gets them anew, of the version that builds it. The
 //! bundler does not look at them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::bundle::sdk;
+use super::{bundle::sdk, project::own_folder};
 
 /// Where they are, from the project's folder.
 const FOLDER: &str = ".orrery/sdk";
@@ -39,10 +36,9 @@ pub(in crate::cli) fn write(root: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be replaced", folder.display()))?;
     }
-    let ignore = (PathBuf::from(".orrery/.gitignore"), "*\n");
-    let files = sdk::FILES.iter().map(|(name, text)| (Path::new(FOLDER).join(name), *text)).chain([ignore]);
-    for (name, text) in files {
-        let path = root.join(name);
+    own_folder(root)?;
+    for (name, text) in sdk::FILES {
+        let path = folder.join(name);
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.with_context(|| format!("{} cannot be written", path.display()))?;
     }

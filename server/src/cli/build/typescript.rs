@@ -19,7 +19,7 @@ const NO_SUCH_COMMAND: i32 = 127;
 
 /// Bundles the module that begins in `entry`, a file of the project in `root`. What is wrong with it is said on
 /// standard error, with file and line.
-pub(super) fn build(root: &Path, entry: &Path, check_types: bool) -> Result<Vec<u8>> {
+pub(super) fn build(root: &Path, entry: &Path, check_types: bool) -> Result<Bundle> {
     style::progress("Bundling", shown(&root.join(entry)));
     sdk_files::refresh(root)?;
     let bundle = match bundle::bundle(root, entry, style::is_stderr_coloured()) {
@@ -30,12 +30,11 @@ pub(super) fn build(root: &Path, entry: &Path, check_types: bool) -> Result<Vec<
             bail!("the module cannot be bundled; the messages above say why");
         }
     };
-    let Bundle { code, files, warnings } = bundle;
-    warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    bundle.warnings.iter().for_each(|warning| eprintln!("{warning}"));
     let types = if check_types { run_type_checker(root)? } else { "types not checked, as you asked" };
-    let kib = code.len().div_ceil(1024);
-    style::progress("Bundled", format_args!("{files} files into {kib} KiB ({types})"));
-    Ok(code.into_bytes())
+    let kib = bundle.code.len().div_ceil(1024);
+    style::progress("Bundled", format_args!("{} files into {kib} KiB ({types})", bundle.files));
+    Ok(bundle)
 }
 
 /// Runs `tsc` if the project has it. What came of it, in some words.

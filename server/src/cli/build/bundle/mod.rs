@@ -7,7 +7,10 @@
 mod problems;
 pub(super) mod sdk;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, anyhow};
 use rolldown::{
@@ -33,6 +36,8 @@ pub(super) struct Bundle {
     pub(super) code: String,
     /// How many files went into it, the SDK's included.
     pub(super) files: usize,
+    /// Those of them that are on disk and belong to no package.
+    pub(super) inputs: Vec<PathBuf>,
     /// What is not wrong, but probably not meant, ready to be shown.
     pub(super) warnings: Vec<String>,
 }
@@ -62,7 +67,12 @@ pub(super) fn bundle(root: &Path, entry: &Path, coloured: bool) -> Result<Bundle
     });
     let chunk = chunk.context("the bundler has made nothing of it").map_err(Failure::Unfit)?;
     check(&chunk, entry).map_err(Failure::Unfit)?;
-    Ok(Bundle { code: chunk.code.clone(), files: chunk.modules.keys.len(), warnings: problems.warnings })
+    let modules = &chunk.modules.keys;
+    let is_own = |path: &PathBuf| {
+        path.is_absolute() && path.is_file() && path.iter().all(|part| part != "node_modules")
+    };
+    let inputs = modules.iter().map(|id| PathBuf::from(id.as_str())).filter(is_own).collect();
+    Ok(Bundle { code: chunk.code.clone(), files: modules.len(), inputs, warnings: problems.warnings })
 }
 
 fn run(root: &Path, entry: &Path) -> Result<BundleOutput, BatchedBuildDiagnostic> {
