@@ -11,11 +11,10 @@ use std::{
 
 use bytes::Bytes;
 use crossbeam_channel::TrySendError;
-use orrery_host_abi::{AlgebraicType, ConnectionId, Fault, Hash, Identity, ModuleDef, bsatn::DecodeError};
+use orrery_host_abi::{ConnectionId, Fault, Hash, Identity, ModuleDef, bsatn::DecodeError};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    etag::{self, ViewCache},
     host::Host,
     launch::{self, Launch},
     log::ModuleLog,
@@ -185,7 +184,7 @@ pub enum CallError {
     /// The arguments are not what the function takes.
     #[error("invalid arguments for {kind} {name}: {reason}")]
     InvalidArguments {
-        /// `reducer` or `procedure`.
+        /// `reducer`, `procedure` or `view`.
         kind: &'static str,
         /// The function.
         name: String,
@@ -241,26 +240,6 @@ impl From<NotTaken> for CallError {
     }
 }
 
-/// What a view answered.
-#[derive(Debug, Clone)]
-pub enum ViewReply {
-    /// Nothing that the view read has changed since the answer with the `ETag` that the caller named.
-    NotModified(Arc<str>),
-    /// The rows.
-    Rows {
-        /// Names this answer: strong, without quotes.
-        etag: Arc<str>,
-        /// BSATN: an array of rows.
-        rows: Bytes,
-        /// The type of a row; its references lead into `typespace`.
-        row_type: AlgebraicType,
-        /// The definition whose typespace `row_type` refers to.
-        module: Arc<ModuleDef>,
-        /// Whether the answer depends on who asks.
-        per_caller: bool,
-    },
-}
-
 /// A handle to a running database. Cheap to clone; the database goes on until it is closed or the last handle is
 /// gone.
 #[derive(Debug, Clone)]
@@ -269,7 +248,6 @@ pub struct Database(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shared: Hold,
-    view_cache: ViewCache,
     /// One for each query that runs on a thread of its own.
     query_threads: Semaphore,
 }
@@ -320,7 +298,7 @@ impl Database {
 
     fn new(shared: Hold) -> Self {
         let query_threads = Semaphore::new(shared.0.host.config().view_instances.max(1));
-        Self(Arc::new(Inner { shared, view_cache: ViewCache::default(), query_threads }))
+        Self(Arc::new(Inner { shared, query_threads }))
     }
 
     /// What all threads of the database share.
@@ -391,49 +369,12 @@ impl Database {
         answer.await.map_err(|_| self.stopped())?
     }
 
-    /// One view call, over what is durable; connects as [`Self::call_once`] does. `if_none_match` are the `ETag`s
-    /// (without quotes) that the caller has.
-    pub async fn view_once(
-        &self,
-        caller: &Caller,
-        view: &str,
-        if_none_match: &[&str],
-    ) -> Result<ViewReply, CallError> {
-        self.shared().check_running()?;
-        let running = self.shared().running();
-        let _connection = self.connect_if_asked(running.module(), caller).await?;
-        let place = etag::Place::new(&running, running.view(view)?, caller.identity);
-        if !if_none_match.is_empty()
-            && let Some(etag) = self.0.view_cache.current(&place, &self.shared().versions)
-            && if_none_match.contains(&&*etag)
-        {
-            self.shared().stats.views_unchanged.fetch_add(1, Ordering::Relaxed);
-            return Ok(ViewReply::NotModified(etag));
-        }
-
-        // The program may be another one by now: the one that comes with the snapshot is right.
-        let (snapshot, running) = self.snapshot().await?;
-        let found = Arc::clone(running.view(view)?);
-        let ViewRows { rows, read } = self.view_rows(&running, &found, &snapshot, caller).await?;
-        let place = etag::Place::new(&running, &found, caller.identity);
-        let etag = self.0.view_cache.remember(place, &running, &read);
-        if if_none_match.contains(&&*etag) {
-            return Ok(ViewReply::NotModified(etag));
-        }
-        Ok(ViewReply::Rows {
-            etag,
-            rows,
-            row_type: found.row_type.clone(),
-            module: Arc::clone(running.module()),
-            per_caller: found.is_per_caller(),
-        })
-    }
-
     /// What a view shows of a snapshot.
     pub(crate) async fn view_rows(
         &self,
         running: &Arc<Running>,
         view: &Arc<View>,
+        args: Bytes,
         snapshot: &Snapshot,
         caller: &Caller,
     ) -> Result<ViewRows, CallError> {
@@ -441,6 +382,7 @@ impl Database {
         let job = ViewJob {
             running: Arc::clone(running),
             view: Arc::clone(view),
+            args,
             snapshot: snapshot.clone(),
             caller: caller.clone(),
             reply,
@@ -632,6 +574,13 @@ pub enum Args {
     Json(Bytes),
     /// BSATN: the product of the parameters.
     Bsatn(Bytes),
+}
+
+impl Args {
+    /// No arguments, for a function without parameters.
+    pub const fn none() -> Self {
+        Self::Bsatn(Bytes::new())
+    }
 }
 
 /// Figures of one database.

@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct ViewJob {
     pub(crate) running: Arc<Running>,
     pub(crate) view: Arc<View>,
+    /// BSATN: the product of the view's parameters.
+    pub(crate) args: Bytes,
     pub(crate) snapshot: Snapshot,
     pub(crate) caller: Caller,
     pub(crate) reply: oneshot::Sender<Result<ViewRows, CallError>>,
@@ -60,7 +62,7 @@ impl ViewJob {
             caller: caller.identity,
             connection: Some(caller.connection),
             timestamp: seat.shared.now(),
-            args: Bytes::new(),
+            args: self.args.clone(),
             body: Bytes::new(),
             time_limit: seat.shared.host.config().time_limit,
         };

@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) versions: TableVersions,
     pub(crate) stats: Counters,
     pub(crate) asides: Asides,
+    pub(crate) commits: tokio::sync::watch::Sender<()>,
     pub(crate) at_work: Arc<AtWork>,
     /// The worker's queue.
     pub(crate) jobs: Sender<Job>,
@@ -150,6 +151,7 @@ impl Shared {
             versions: writer.versions(),
             stats: Counters::default(),
             asides: Asides::default(),
+            commits: tokio::sync::watch::Sender::new(()),
             at_work: Arc::default(),
             jobs,
             views,

@@ -14,7 +14,7 @@ use orrery_host_abi::{
 use tokio::sync::{SemaphorePermit, oneshot};
 
 use crate::{
-    database::{CallError, Caller, Database, Stopped},
+    database::{Args, CallError, Caller, Database, Stopped},
     query::{
         self, Asker, Changed, Compiled, Limits, Query, QueryError, Relation, Repeats, Rights, Source,
         Sources, ViewRows,
@@ -188,9 +188,15 @@ impl Database {
             }
         }
         for place in places {
-            let name = &work.running.module().views[place].name;
-            let view = Arc::clone(work.running.view(name)?);
-            let rows = self.view_rows(&work.running, &view, &work.snapshot, caller).await?.rows;
+            let def = &work.running.module().views[place];
+            if !def.params.elements.is_empty() {
+                return Err(SqlError::Invalid(format!(
+                    "the view `{}` takes parameters, and a query has no way to give them; read it over HTTP",
+                    def.name
+                )));
+            }
+            let (view, args) = work.running.prepare_view(&def.name, &Args::Bsatn(Bytes::new()))?;
+            let rows = self.view_rows(&work.running, &view, args, &work.snapshot, caller).await?.rows;
             work.views.push((place, rows));
         }
         Ok(work)

@@ -159,7 +159,8 @@ impl Worker {
                 {
                     scheduler.apply(catalog, writer, &commit.changes, self.shared.now());
                 }
-                // Nobody subscribes to changes yet; the next commit can use the memory.
+                self.shared.commits.send_replace(());
+                // The next commit can use the memory.
                 self.writer_mut().recycle(commit.changes);
                 Ok(())
             }

@@ -11,8 +11,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use orrery_host_abi::ModuleDef;
-use orrery_runtime::{Caller, ViewReply};
+use bytes::Bytes;
+use orrery_runtime::{Args, Caller, ViewReply};
 use tokio::task::block_in_place;
 
 use super::{
@@ -62,23 +62,26 @@ pub(super) async fn view(
         IfNoneMatch::Tags(tags) => (tags, false),
         IfNoneMatch::Any => (Vec::new(), true),
     };
-    let reply = database.view_once(&caller, &view, &known).await?;
-    let (status, tag, for_caller, rows) = match reply {
-        ViewReply::NotModified(tag) => {
-            (StatusCode::NOT_MODIFIED, tag, is_for_caller(&database.module(), &view), None)
-        }
-        ViewReply::Rows { etag, rows, row_type, module, per_caller: _ } => {
-            let for_caller = is_for_caller(&module, &view);
-            if any {
-                (StatusCode::NOT_MODIFIED, etag, for_caller, None)
-            } else {
-                let writer = app.writers.of_view(database.key().database, &view, &module, &row_type);
-                let writer = writer.map_err(Refusal::internal)?;
-                let write = || write_rows(&writer, &rows, format);
-                let written = if rows.len() > WRITE_INLINE_LEN_MAX { block_in_place(write) } else { write() };
-                (StatusCode::OK, etag, for_caller, Some(written.map_err(Refusal::internal)?))
-            }
-        }
+    let reply = database.view_once(&caller, &view, &Args::none(), &known).await?;
+    let (answer, is_known) = match reply {
+        ViewReply::NotModified(answer) => (answer, true),
+        ViewReply::Rows(answer) => (answer, any),
+    };
+    let shape = &answer.shape;
+    // A module that asks who connects may turn one away and let another in.
+    let for_caller = shape.per_caller || shape.module.client_connected.is_some();
+    let (status, rows) = if is_known {
+        (StatusCode::NOT_MODIFIED, None)
+    } else {
+        let made = answer.forms.get_or_make(form(format), || {
+            let writer = app.writers.of_view(database.key().database, &view, &shape.module, &shape.row_type);
+            let writer = writer.map_err(Refusal::internal)?;
+            let write = || write_rows(&writer, &answer.rows, format);
+            let written =
+                if answer.rows.len() > WRITE_INLINE_LEN_MAX { block_in_place(write) } else { write() };
+            written.map(Bytes::from).map_err(Refusal::internal)
+        });
+        (StatusCode::OK, Some(made?))
     };
 
     let mut response = match rows {
@@ -94,7 +97,7 @@ pub(super) async fn view(
         };
         headers.insert(header::CONTENT_TYPE, content_type);
     }
-    if let Some(etag) = etag(&tag, format) {
+    if let Some(etag) = etag(&answer.etag, format) {
         headers.insert(header::ETAG, etag);
     }
     let (cache, vary) =
@@ -104,8 +107,10 @@ pub(super) async fn view(
     Ok(response)
 }
 
-/// Whether another caller might get another answer: because the view looks at who asks, or because the module asks
-/// who connects, and may turn one away and let another in.
-fn is_for_caller(module: &ModuleDef, view: &str) -> bool {
-    module.client_connected.is_some() || module.view(view).is_none_or(|view| !view.is_anonymous)
+/// Where an answer keeps its rows in that format.
+const fn form(format: RowFormat) -> usize {
+    match format {
+        RowFormat::Json => 0,
+        RowFormat::Ndjson => 1,
+    }
 }
