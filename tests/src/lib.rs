@@ -9,6 +9,7 @@
 
 mod cli;
 mod database;
+pub mod events;
 pub mod http;
 pub mod modules;
 pub mod project;

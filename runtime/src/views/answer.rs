@@ -8,9 +8,6 @@ use parking_lot::Mutex;
 
 use crate::store::TxOffset;
 
-/// In how many forms an answer can be kept.
-const FORMS: usize = 4;
-
 /// What a view answers at one state of the database. Shared by all who get the same answer.
 #[derive(Debug)]
 pub struct ViewAnswer {
@@ -38,23 +35,19 @@ pub struct ViewShape {
     pub per_caller: bool,
 }
 
-/// Places in which a frontend keeps what it has made of something that it will be asked for again.
+/// What a frontend has made of something that it will be asked for again, in forms that it numbers.
 #[derive(Debug, Default)]
-pub struct Forms([Mutex<Option<Bytes>>; FORMS]);
+pub struct Forms(Mutex<Vec<(u8, Bytes)>>);
 
 impl Forms {
-    /// What was made before for the place `form`, or what `make` makes now. Who asks meanwhile for the same waits.
-    ///
-    /// # Panics
-    ///
-    /// If `form` is not below 4.
-    pub fn get_or_make<E>(&self, form: usize, make: impl FnOnce() -> Result<Bytes, E>) -> Result<Bytes, E> {
-        let mut place = self.0[form].lock();
-        if let Some(made) = &*place {
-            return Ok(made.clone());
+    /// What was made before in that form, or what `make` makes now. Who asks meanwhile waits.
+    pub fn get_or_make<E>(&self, form: u8, make: impl FnOnce() -> Result<Bytes, E>) -> Result<Bytes, E> {
+        let mut made = self.0.lock();
+        if let Some((_, known)) = made.iter().find(|(known, _)| *known == form) {
+            return Ok(known.clone());
         }
-        let made = make()?;
-        *place = Some(made.clone());
-        Ok(made)
+        let new = make()?;
+        made.push((form, new.clone()));
+        Ok(new)
     }
 }

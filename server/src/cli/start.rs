@@ -87,6 +87,9 @@ pub(super) struct Start {
     /// How many views of one database may run at the same time
     #[arg(long, default_value_t = 2, value_name = "N")]
     view_instances: usize,
+    /// How many streams of views of one database may be open at the same time; more are turned away
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    view_streams: usize,
     /// By how much a database's journal grows before a checkpoint is written: less makes for a quicker start after a
     /// crash, more for less writing
     #[arg(long, default_value = "64MiB", value_name = "SIZE")]
@@ -173,6 +176,7 @@ impl Start {
                 .min(CONNECTIONS_MAX),
             program_len_max: usize::try_from(self.program_limit.0).unwrap_or(usize::MAX),
             body_len_max: BODY_LEN_MAX,
+            view_streams_max: self.view_streams,
         };
 
         let (stop, stopped) = watch::channel(false);

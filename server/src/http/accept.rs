@@ -82,8 +82,11 @@ impl Encoding {
 
 /// What the client likes best of what a view can be had as; JSON if it does not care. None if it takes nothing of it.
 pub(super) fn wanted(headers: &HeaderMap) -> Option<Wanted> {
-    let Some(ranges) = Ranges::of(headers, header::ACCEPT) else { return Some(Wanted::Rows(RowFormat::Json)) };
-    let rows = RowFormat::ALL.map(|format| (Wanted::Rows(format), ranges.liking_of_type(format.media_type())));
+    let Some(ranges) = Ranges::of(headers, header::ACCEPT) else {
+        return Some(Wanted::Rows(RowFormat::Json));
+    };
+    let rows =
+        RowFormat::ALL.map(|format| (Wanted::Rows(format), ranges.liking_of_type(format.media_type())));
     // A stream goes on for ever, so nobody gets one who has not named it.
     let events = ranges.liking_of_type(Wanted::EVENT_STREAM).filter(|liking| liking.is_named);
     best(rows.into_iter().chain([(Wanted::Events, events)]))
@@ -96,7 +99,8 @@ pub(super) fn encoding(headers: &HeaderMap) -> Encoding {
     // Doing nothing is always possible, but only who says so likes it.
     let identity = (quality(Encoding::Identity.name(), ""), Encoding::Identity);
     let all = Encoding::ALL.map(|encoding| (quality(encoding.name(), "*"), encoding));
-    let best = all.into_iter().chain([identity]).reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let best =
+        all.into_iter().chain([identity]).reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.filter(|(quality, _)| quality.is_some()).map_or(Encoding::Identity, |(_, encoding)| encoding)
 }
 
@@ -142,7 +146,7 @@ impl<'h> Ranges<'h> {
             let is_class = || range.strip_suffix('*').is_some_and(|range| range.eq_ignore_ascii_case(class));
             match range {
                 range if range.eq_ignore_ascii_case(name) => Some(2),
-                range if is_class() => Some(1),
+                _ if is_class() => Some(1),
                 "*/*" => Some(0),
                 _ => None,
             }

@@ -136,7 +136,8 @@ mod tests {
             ("a,b", AlgebraicType::option(AlgebraicType::String)),
             ("tags", texts),
         ]);
-        let rows = [(1_u64, None, vec![]), (2, Some(""), vec!["x", "é\"y"]), (3, Some("a \"b\"\n"), vec!["z"])];
+        let rows =
+            [(1_u64, None, vec![]), (2, Some(""), vec!["x", "é\"y"]), (3, Some("a \"b\"\n"), vec!["z"])];
         let encode = |(id, name, tags): (u64, Option<&str>, Vec<&str>)| {
             let tags: Vec<u8> = tags.iter().flat_map(|tag| tag.to_bsatn()).collect();
             let count = rows.iter().find(|row| row.0 == id).unwrap().2.len() as u32;

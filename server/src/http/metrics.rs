@@ -108,6 +108,13 @@ fn write(app: &App) -> String {
             .map(|(count, class)| (format!("{{status=\"{class}xx\"}}"), count.load(Ordering::Relaxed))),
     );
 
+    family(
+        "orrery_view_streams",
+        "gauge",
+        "Streams of views that are open.",
+        &mut one(app.streams.count() as u64),
+    );
+
     let running: Vec<_> =
         app.control.running().iter().map(|running| labels_and_stats(app, running)).collect();
     family("orrery_databases_open", "gauge", "Databases that are open.", &mut one(running.len() as u64));

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use orrery_host_abi::{
-    AlgebraicType, Identity, Layout, LayoutError, ModuleDef,
+    AlgebraicType, Identity, Layout, LayoutError, MAX_TYPE_DEPTH, ModuleDef,
     bsatn::{DecodeError, Reader},
     json::{Dialect, JsonWriter},
 };
@@ -104,11 +104,12 @@ impl ViewWriter {
     fn new(module: &ModuleDef, row_type: &AlgebraicType) -> Result<Self, LayoutError> {
         let typespace = &module.typespace;
         let mut ty = row_type;
-        while let AlgebraicType::Ref(target) = ty
-            && let Some(referred) = typespace.get(*target)
-            && referred != ty
-        {
-            ty = referred;
+        // More references in a row than this lead nowhere, and then the writers cannot be made.
+        for _ in 0..MAX_TYPE_DEPTH {
+            match ty {
+                AlgebraicType::Ref(target) => ty = typespace.get(*target).unwrap_or(ty),
+                _ => break,
+            }
         }
         Ok(Self {
             plain: JsonWriter::new(row_type, typespace, Dialect::Plain)?,

@@ -9,8 +9,8 @@ use super::{
     ArgsError, Context, NONE, Notation, SumVisitor, TagSeed, ValueSeed, VariantNames, follow, read_in,
 };
 use crate::{
-    AlgebraicType, ConnectionId, Identity, MAX_TYPE_DEPTH, SpecialProduct, SumType, Timestamp, Typespace, Uuid,
-    json::write_str,
+    AlgebraicType, ConnectionId, Identity, MAX_TYPE_DEPTH, SpecialProduct, SumType, Timestamp, Typespace,
+    Uuid, json::write_str,
 };
 
 /// The tag of an option with a value.
@@ -147,10 +147,8 @@ impl Visitor<'_> for TextVisitor<'_, '_> {
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        let is_time = matches!(
-            self.ty.as_special(),
-            Some(SpecialProduct::TimeDuration | SpecialProduct::Timestamp)
-        );
+        let is_time =
+            matches!(self.ty.as_special(), Some(SpecialProduct::TimeDuration | SpecialProduct::Timestamp));
         if is_time {
             self.context.out.extend_from_slice(&number.to_le_bytes());
             return Ok(());
@@ -239,11 +237,7 @@ fn write_text(text: &str, ty: &AlgebraicType, out: &mut Vec<u8>) -> Option<()> {
 /// without quotes. `null` is an option without value, also where a text is optional. The result is its BSATN.
 ///
 /// The reason in an error says what is expected and what came.
-pub fn plain_from_text(
-    text: &str,
-    ty: &AlgebraicType,
-    typespace: &Typespace,
-) -> Result<Vec<u8>, ArgsError> {
+pub fn plain_from_text(text: &str, ty: &AlgebraicType, typespace: &Typespace) -> Result<Vec<u8>, ArgsError> {
     let inner = innermost(ty, typespace).map_err(|reason| ArgsError { path: String::new(), reason });
     let (options, resolved) = inner?;
     if options > 0 && text == "null" {
@@ -254,7 +248,8 @@ pub fn plain_from_text(
         ValueSeed { context, ty: resolved }.deserialize(deserializer)
     });
     read.map(|value| [vec![SOME; options], value].concat()).map_err(|error| {
-        let is_scalar = resolved.as_scalar().is_some() || resolved.as_special().is_some() || resolved.is_bytes();
+        let is_scalar =
+            resolved.as_scalar().is_some() || resolved.as_special().is_some() || resolved.is_bytes();
         let (name, came) = (type_name(ty, typespace), Shortened(text));
         let reason = if is_scalar {
             format!("expected {name}, {}, but got {came}", expectation(resolved))
@@ -331,7 +326,8 @@ fn write_type_name(ty: &AlgebraicType, typespace: &Typespace, depth: usize, out:
         AlgebraicType::Product(product) => match product.as_special() {
             Some(special) => out.push_str(&format!("{special:?}")),
             None => {
-                let names = product.elements.iter().take(NAMES_MAX).map(|it| it.name.as_deref().unwrap_or("_"));
+                let names =
+                    product.elements.iter().take(NAMES_MAX).map(|it| it.name.as_deref().unwrap_or("_"));
                 out.push_str(&format!("{{{}}}", names.collect::<Vec<_>>().join(", ")));
             }
         },
@@ -418,11 +414,7 @@ mod tests {
         let check = |ty: &AlgebraicType, came: &str, expected: &str| {
             assert_eq!(text(ty, came).unwrap_err(), expected);
         };
-        check(
-            &AlgebraicType::U32,
-            "-1",
-            "expected u32, a whole number from 0 to 4294967295, but got `-1`",
-        );
+        check(&AlgebraicType::U32, "-1", "expected u32, a whole number from 0 to 4294967295, but got `-1`");
         check(&AlgebraicType::U8, "", "expected u8, a whole number from 0 to 255, but got nothing");
         check(&AlgebraicType::Bool, "1", "expected bool, `true` or `false`, but got `1`");
         let identity = SpecialProduct::Identity.ty();
