@@ -1,6 +1,9 @@
 //! What a view answers, in a form that many can share.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use orrery_host_abi::{AlgebraicType, ModuleDef};
@@ -39,22 +42,61 @@ pub struct ViewShape {
 }
 
 /// Places in which a frontend keeps what it has made of something that it will be asked for again.
-#[derive(Debug, Default)]
-pub struct Forms([Mutex<Option<Bytes>>; FORMS]);
+#[derive(Debug)]
+pub struct Forms {
+    places: [Mutex<Option<Bytes>>; FORMS],
+    charge: Charge,
+}
 
 impl Forms {
+    pub(super) fn new(charge: Charge) -> Self {
+        Self { places: Default::default(), charge }
+    }
+
     /// What was made before for the place `form`, or what `make` makes now. Who asks meanwhile for the same waits.
     ///
     /// # Panics
     ///
     /// If `form` is not below 4.
     pub fn get_or_make<E>(&self, form: usize, make: impl FnOnce() -> Result<Bytes, E>) -> Result<Bytes, E> {
-        let mut place = self.0[form].lock();
+        let mut place = self.places[form].lock();
         if let Some(made) = &*place {
             return Ok(made.clone());
         }
         let made = make()?;
+        self.charge.add(made.len() as u64);
         *place = Some(made.clone());
         Ok(made)
+    }
+
+    /// How many bytes are kept, with those of the rows.
+    pub(super) fn bytes(&self) -> u64 {
+        self.charge.own.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes that count while this exists.
+#[derive(Debug)]
+pub(super) struct Charge {
+    total: Arc<AtomicU64>,
+    own: AtomicU64,
+}
+
+impl Charge {
+    pub(super) fn new(total: &Arc<AtomicU64>, bytes: u64) -> Self {
+        let charge = Self { total: Arc::clone(total), own: AtomicU64::new(0) };
+        charge.add(bytes);
+        charge
+    }
+
+    fn add(&self, bytes: u64) {
+        self.own.fetch_add(bytes, Ordering::Relaxed);
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.total.fetch_sub(*self.own.get_mut(), Ordering::Relaxed);
     }
 }
