@@ -21,10 +21,9 @@ use crate::{
     pace::Pace,
     pool::{self, NotTaken},
     program::LoadedProgram,
-    readers::{ViewJob, ViewRows},
-    running::{Running, View},
+    running::Running,
     schema::{self, Change, ProgramRecord, Stored},
-    shared::Shared,
+    shared::{Shared, SnapshotTaken},
     store::Snapshot,
     worker::Job,
 };
@@ -369,28 +368,6 @@ impl Database {
         answer.await.map_err(|_| self.stopped())?
     }
 
-    /// What a view shows of a snapshot.
-    pub(crate) async fn view_rows(
-        &self,
-        running: &Arc<Running>,
-        view: &Arc<View>,
-        args: Bytes,
-        snapshot: &Snapshot,
-        caller: &Caller,
-    ) -> Result<ViewRows, CallError> {
-        let (reply, answer) = oneshot::channel();
-        let job = ViewJob {
-            running: Arc::clone(running),
-            view: Arc::clone(view),
-            args,
-            snapshot: snapshot.clone(),
-            caller: caller.clone(),
-            reply,
-        };
-        self.shared().run_view(job)?;
-        answer.await.map_err(|_| self.lost())?
-    }
-
     /// Opens a connection: asks `client_connected`.
     pub async fn connect(&self, caller: &Caller) -> Result<(), CallError> {
         let (reply, answer) = oneshot::channel();
@@ -440,12 +417,16 @@ impl Database {
     /// Figures for `/metrics`.
     pub fn stats(&self) -> Stats {
         let shared = self.shared();
+        let (view_cache_bytes, live_views, view_watchers) = shared.views.figures();
         let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             reducers_committed: get(&shared.stats.reducers_committed),
             reducers_failed: get(&shared.stats.reducers_failed),
             views_run: get(&shared.stats.views_run),
             views_unchanged: get(&shared.stats.views_unchanged),
+            view_cache_bytes,
+            live_views,
+            view_watchers,
             procedures_run: get(&shared.stats.procedures_run),
             scheduled_run: get(&shared.stats.scheduled_run),
             rows: get(&shared.stats.rows),
@@ -497,7 +478,11 @@ impl Database {
     /// The committed state, and the program that belongs to it.
     pub(crate) async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), Stopped> {
         let (reply, answer) = oneshot::channel();
-        self.shared().asides.want_snapshot(reply);
+        let reply = move |taken: SnapshotTaken| {
+            // Fails if nobody waits any more.
+            let _ = reply.send((taken.snapshot, taken.running));
+        };
+        self.shared().asides.want_snapshot(Box::new(reply));
         self.shared().wake();
         answer.await.map_err(|_| self.stopped())
     }
@@ -541,14 +526,6 @@ impl Database {
     pub(crate) fn stopped(&self) -> Stopped {
         self.shared().stop("its worker has ended")
     }
-
-    /// Why a thread beside the worker does not answer.
-    pub(crate) fn lost(&self) -> CallError {
-        match self.shared().check_running() {
-            Ok(()) => CallError::Broke(Fault::Protocol("the thread that ran it has ended".into())),
-            Err(stopped) => stopped.into(),
-        }
-    }
 }
 
 fn damaged_history(error: &DecodeError) -> CallError {
@@ -556,6 +533,7 @@ fn damaged_history(error: &DecodeError) -> CallError {
 }
 
 /// A connection that ends when this is dropped, also if the one who waits hangs up.
+#[derive(Debug)]
 pub(crate) struct Connection {
     database: Database,
     caller: Caller,
@@ -594,6 +572,12 @@ pub struct Stats {
     pub views_run: u64,
     /// View calls answered without running the module.
     pub views_unchanged: u64,
+    /// Bytes that answers of views take.
+    pub view_cache_bytes: u64,
+    /// Views that are kept up because somebody watches them, or did a moment ago.
+    pub live_views: u64,
+    /// Those who watch a view.
+    pub view_watchers: u64,
     /// Procedures and HTTP handlers that have run.
     pub procedures_run: u64,
     /// Functions that have run because a row of a scheduled table was due.

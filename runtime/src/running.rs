@@ -59,6 +59,7 @@ pub(crate) enum Prepared {
 /// A view, ready to be called.
 #[derive(Debug)]
 pub(crate) struct View {
+    pub(crate) name: Arc<str>,
     /// Its place in the definition.
     pub(crate) place: usize,
     /// How it is called.
@@ -124,6 +125,7 @@ impl Running {
             let row_type = AlgebraicType::Ref(def.row_type);
             let rows = AlgebraicType::Array(Box::new(row_type.clone()));
             let view = View {
+                name: (&*def.name).into(),
                 place,
                 function: if def.is_anonymous {
                     Function::AnonymousView(def.index)
@@ -185,8 +187,8 @@ impl Running {
                 .map(Bytes::from)
                 .map_err(|error| invalid(error.to_string())),
             Args::Bsatn(bsatn) => {
-                layout.validate(bsatn).map_err(|error| invalid(error.to_string()))?;
-                Ok(bsatn.clone())
+                let len = layout.validate(bsatn).map_err(|error| invalid(error.to_string()))?;
+                Ok(bsatn.slice(..len))
             }
         }
     }
@@ -217,14 +219,9 @@ impl Running {
 }
 
 impl View {
-    /// Whether the answer depends on who asks.
-    pub(crate) fn is_per_caller(&self) -> bool {
-        matches!(self.function, Function::View(_))
-    }
-
     /// Who the view is computed for: nobody in particular if it is the same for everybody.
     pub(crate) fn asked_by(&self, caller: Identity) -> Option<Identity> {
-        self.is_per_caller().then_some(caller)
+        self.shape.per_caller.then_some(caller)
     }
 
     /// Cuts an answer of this view into rows.

@@ -1,6 +1,9 @@
 //! What a view answers, in a form that many can share.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use orrery_host_abi::{AlgebraicType, ModuleDef};
@@ -36,18 +39,57 @@ pub struct ViewShape {
 }
 
 /// What a frontend has made of something that it will be asked for again, in forms that it numbers.
-#[derive(Debug, Default)]
-pub struct Forms(Mutex<Vec<(u8, Bytes)>>);
+#[derive(Debug)]
+pub struct Forms {
+    made: Mutex<Vec<(u8, Bytes)>>,
+    charge: Charge,
+}
 
 impl Forms {
+    pub(super) fn new(charge: Charge) -> Self {
+        Self { made: Mutex::default(), charge }
+    }
+
     /// What was made before in that form, or what `make` makes now. Who asks meanwhile waits.
     pub fn get_or_make<E>(&self, form: u8, make: impl FnOnce() -> Result<Bytes, E>) -> Result<Bytes, E> {
-        let mut made = self.0.lock();
+        let mut made = self.made.lock();
         if let Some((_, known)) = made.iter().find(|(known, _)| *known == form) {
             return Ok(known.clone());
         }
         let new = make()?;
+        self.charge.add(new.len() as u64);
         made.push((form, new.clone()));
         Ok(new)
+    }
+
+    /// How many bytes are kept, with those of the rows.
+    pub(super) fn bytes(&self) -> u64 {
+        self.charge.own.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes that count while this exists.
+#[derive(Debug)]
+pub(super) struct Charge {
+    total: Arc<AtomicU64>,
+    own: AtomicU64,
+}
+
+impl Charge {
+    pub(super) fn new(total: &Arc<AtomicU64>, bytes: u64) -> Self {
+        let charge = Self { total: Arc::clone(total), own: AtomicU64::new(0) };
+        charge.add(bytes);
+        charge
+    }
+
+    fn add(&self, bytes: u64) {
+        self.own.fetch_add(bytes, Ordering::Relaxed);
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.total.fetch_sub(*self.own.get_mut(), Ordering::Relaxed);
     }
 }

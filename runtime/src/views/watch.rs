@@ -3,13 +3,15 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use super::{
     answer::{Forms, ViewAnswer, ViewShape},
-    diff::{Rows, difference},
+    cache::Held,
+    live::Live,
 };
 use crate::{
-    database::{Args, CallError, Caller, Connection, Database, Stopped},
+    database::{CallError, Connection, Database, Stopped},
     store::TxOffset,
 };
 
@@ -93,70 +95,58 @@ pub enum ViewEnd {
 
 /// A view that is watched. It is a connection of its own, which ends when this is dropped.
 ///
-/// Whoever takes events slowly gets several changes as one, or at last a new [`ViewEvent::Snapshot`]: what it does not
-/// take holds no memory and delays nobody.
+/// Whoever takes events slowly gets them late, or at last a new [`ViewEvent::Snapshot`] in their place: what is not
+/// taken is kept once for all who watch, up to a limit, and delays nobody.
+#[derive(Debug)]
 pub struct ViewWatch {
-    database: Database,
-    caller: Caller,
-    view: String,
-    args: Args,
-    commits: tokio::sync::watch::Receiver<()>,
-    shown: Option<(StateId, Arc<ViewAnswer>, Rows)>,
+    live: Arc<Live>,
+    news: watch::Receiver<()>,
+    /// The state after the last event.
+    seen: Option<u64>,
+    _held: Held,
     _connection: Option<Connection>,
+    /// Who watches a database keeps it going.
+    _database: Database,
 }
 
 impl ViewWatch {
-    pub(super) async fn new(
+    pub(super) fn new(
         database: &Database,
-        caller: &Caller,
-        view: &str,
-        args: Args,
-    ) -> Result<Self, CallError> {
-        let running = database.shared().running();
-        let connection = database.connect_if_asked(running.module(), caller).await?;
-        running.prepare_view(view, &args)?;
-        Ok(Self {
-            database: database.clone(),
-            caller: caller.clone(),
-            view: view.to_owned(),
-            args,
-            commits: database.shared().commits.subscribe(),
-            shown: None,
+        connection: Option<Connection>,
+        held: Held,
+        live: Arc<Live>,
+        since: Option<StateId>,
+    ) -> Self {
+        Self {
+            news: live.news(),
+            seen: since.and_then(|since| live.number_of(since)),
+            live,
+            _held: held,
             _connection: connection,
-        })
+            _database: database.clone(),
+        }
     }
 
     /// Waits for the next event. Nothing is lost if the waiting is given up.
     pub async fn next(&mut self) -> Result<ViewEvent, ViewEnd> {
         loop {
-            if self.shown.is_some() && self.commits.changed().await.is_err() {
-                return Err(self.database.stopped().into());
+            self.news.mark_unchanged();
+            if let Some(event) = self.try_next() {
+                return event;
             }
-            let (answer, view) =
-                self.database.answer(&self.caller, &self.view, &self.args).await.map_err(ViewEnd::Failed)?;
-            let rows = view.split(&answer.rows).map_err(ViewEnd::Failed)?;
-            let Some((id, _, before)) = &self.shown else {
-                let id = StateId { life: 0, number: 0 };
-                self.shown = Some((id, Arc::clone(&answer), rows));
-                return Ok(ViewEvent::Snapshot(id, answer));
-            };
-            let Some((inserts, deletes)) = difference(before, &rows) else { continue };
-            let id = StateId { life: id.life, number: id.number + 1 };
-            let change = ViewChange {
-                id,
-                offset: answer.offset,
-                inserts,
-                deletes,
-                shape: Arc::clone(&answer.shape),
-                forms: Forms::default(),
-            };
-            self.shown = Some((id, answer, rows));
-            return Ok(ViewEvent::Change(Arc::new(change)));
+            // It cannot fail, as `live` is there.
+            let _ = self.news.changed().await;
         }
     }
 
     /// The next event, if there is one already.
     pub fn try_next(&mut self) -> Option<Result<ViewEvent, ViewEnd>> {
-        None
+        self.live.after(&mut self.seen)
+    }
+
+    /// What the rows look like now. This stays as it is until the watch ends; only the definition may be that of another
+    /// program in which the view looks the same.
+    pub fn shape(&self) -> Arc<ViewShape> {
+        Arc::clone(&self.live.shown().shape)
     }
 }
