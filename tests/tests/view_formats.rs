@@ -42,12 +42,8 @@ fn with_coins(language: Language) -> Database {
 
 fn rows_in_every_form(language: Language) {
     let database = with_coins(language);
-    let bsatn: Vec<u8> = [&2_u32.to_le_bytes()[..]]
-        .into_iter()
-        .chain([1_u64, 10, 1, 20].iter().map(|number| &number.to_le_bytes()[..]).collect::<Vec<_>>())
-        .flatten()
-        .copied()
-        .collect();
+    let mut bsatn = 2_u32.to_le_bytes().to_vec();
+    bsatn.extend([1_u64, 10, 1, 20].iter().flat_map(|number| number.to_le_bytes()));
     let array = r#"[{"coins":1,"value":10},{"coins":1,"value":20}]"#;
     let expected: [(&str, &[u8]); 5] = [
         ("application/json", array.as_bytes()),

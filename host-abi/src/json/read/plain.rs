@@ -420,7 +420,7 @@ mod tests {
         let identity = SpecialProduct::Identity.ty();
         check(&identity, "c2", "expected Identity, 64 hexadecimal digits, but got `c2`");
         let option = AlgebraicType::option(AlgebraicType::I8);
-        check(&option, "200", "expected i8, a whole number from -128 to 127, but got `200`");
+        check(&option, "200", "expected Option<i8>, a whole number from -128 to 127, but got `200`");
         let error = text(&color(), "blue").unwrap_err();
         assert!(error.starts_with("expected red | gray, the name of a variant"), "{error}");
         assert!(error.contains("unknown variant `blue`, expected `red`, `gray`"), "{error}");
