@@ -30,12 +30,12 @@ fn post(database: &Database, view: &str, content_type: &str, body: &str) -> Resp
 fn arguments_in_the_url() {
     let database = people();
     for (query, expected) in [
-        ("older_than?min_age=18", &[1, 2, 4][..]),
-        ("older_than?min_age=0&name=Ada", &[1]),
-        ("older_than?name=A%26B+%3D1&min_age=0", &[3]),
-        ("older_than?min_age=0&name=", &[]),
-        ("older_than?min_age=0&name=null", &[1, 2, 3, 4]),
-        ("older_than?min_age=18&limit=1&offset=1", &[2]),
+        ("older_than?minAge=18", &[1, 2, 4][..]),
+        ("older_than?minAge=0&name=Ada", &[1]),
+        ("older_than?name=A%26B+%3D1&minAge=0", &[3]),
+        ("older_than?minAge=0&name=", &[]),
+        ("older_than?minAge=0&name=null", &[1, 2, 3, 4]),
+        ("older_than?minAge=18&limit=1&offset=1", &[2]),
         ("aged?age=85", &[2]),
         ("aged?age=86", &[]),
         ("mine_from?first=3", &[3, 4]),
@@ -51,21 +51,21 @@ fn what_is_wrong_is_named() {
     let database = people();
     let begin = "invalid arguments for view older_than: ";
     for (query, expected) in [
-        ("", "the parameter `min_age` (u8) is missing"),
-        ("?min_age=256", "`min_age`: expected u8, a whole number from 0 to 255, but got `256`"),
-        ("?min_age=", "`min_age`: expected u8, a whole number from 0 to 255, but got nothing"),
-        ("?min_age=1.0", "`min_age`: expected u8, a whole number from 0 to 255, but got `1.0`"),
+        ("", "the parameter `minAge` (u8) is missing"),
+        ("?minAge=256", "`minAge`: expected u8, a whole number from 0 to 255, but got `256`"),
+        ("?minAge=", "`minAge`: expected u8, a whole number from 0 to 255, but got nothing"),
+        ("?minAge=1.0", "`minAge`: expected u8, a whole number from 0 to 255, but got `1.0`"),
         (
-            "?min_age=1&max_age=2",
-            "there is no parameter `max_age`; it has `min_age`, `name`, and every view can be asked for with `limit` \
+            "?minAge=1&max_age=2",
+            "there is no parameter `max_age`; it has `minAge`, `name`, and every view can be asked for with `limit` \
              and `offset`",
         ),
     ] {
         let text = database.view(&format!("older_than{query}")).expect(400).text().to_string();
         assert_eq!(text, format!("{begin}{expected}"), "{query}");
     }
-    let text = database.view("older_than?min_age=1&min_age=1").expect(400).text().to_string();
-    assert_eq!(text, "The parameter `min_age` is given twice.");
+    let text = database.view("older_than?minAge=1&minAge=1").expect(400).text().to_string();
+    assert_eq!(text, "The parameter `minAge` is given twice.");
     let text = database.view("page?limit=1").expect(400).text().to_string();
     assert!(text.contains("`limit` (u32) cannot be given in a URL"), "{text}");
 }
@@ -75,20 +75,20 @@ fn arguments_in_a_body() {
     let database = people();
     for (body, expected) in [
         (r#"[18, null]"#, &[1, 2, 4][..]),
-        (r#"{"name": "null", "min_age": 0}"#, &[4]),
-        (r#"{"min_age": 80}"#, &[2]),
+        (r#"{"name": "null", "minAge": 0}"#, &[4]),
+        (r#"{"minAge": 80}"#, &[2]),
     ] {
         assert_eq!(ids(post(&database, "older_than", "application/json", body)), expected, "{body}");
     }
-    let sats = r#"{"min_age": 0, "name": {"some": "Ada"}}"#;
+    let sats = r#"{"minAge": 0, "name": {"some": "Ada"}}"#;
     assert_eq!(ids(post(&database, "older_than", "application/sats+json", sats)), [1]);
     assert_eq!(ids(post(&database, "page", "application/json", "[2, 1]")), [2, 3]);
     assert_eq!(ids(post(&database, "page?limit=1", "application/json", "[2, 1]")), [2]);
     for (body, expected) in [
         ("[18]", "invalid length 1"),
-        (r#"["18", null]"#, "`min_age`: invalid type: string"),
-        (r#"{"min_age": 1, "age": 2}"#, "unknown field `age`, expected `min_age`, `name`"),
-        (r#"{"name": null}"#, "missing field `min_age`"),
+        (r#"["18", null]"#, "`minAge`: invalid type: string"),
+        (r#"{"minAge": 1, "age": 2}"#, "unknown field `age`, expected `minAge`, `name`"),
+        (r#"{"name": null}"#, "missing field `minAge`"),
         ("", "EOF"),
     ] {
         let answer = post(&database, "older_than", "application/json", body).expect(400);
@@ -134,7 +134,8 @@ fn every_kind_of_argument_has_a_text() {
     let body: Value = arguments
         .iter()
         .map(|(name, text)| {
-            let is_text = ["huge", "wide", "text", "bytes", "who", "connection", "when", "colour"].contains(name);
+            let is_text =
+                ["huge", "wide", "text", "bytes", "who", "connection", "when", "colour"].contains(name);
             let value = if is_text { json!(text) } else { serde_json::from_str(text).unwrap() };
             ((*name).to_string(), value)
         })
@@ -155,12 +156,12 @@ fn each_argument_has_answers_and_tags_of_its_own() {
         let request = Request::new("GET", &database.url(&format!("/view/{query}")));
         database.owner.send(request.header("if-none-match", tag)).status
     };
-    let (adults, all) = (tag("older_than?min_age=18"), tag("older_than?min_age=0"));
+    let (adults, all) = (tag("older_than?minAge=18"), tag("older_than?minAge=0"));
     assert_ne!(adults, all);
-    assert_eq!(again("older_than?min_age=18", &adults), 304);
-    assert_eq!(again("older_than?min_age=0", &adults), 200);
+    assert_eq!(again("older_than?minAge=18", &adults), 304);
+    assert_eq!(again("older_than?minAge=0", &adults), 200);
     database.call("remove", "[3]").expect(200);
-    assert_eq!(again("older_than?min_age=0", &all), 200);
+    assert_eq!(again("older_than?minAge=0", &all), 200);
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn streams_of_views_with_arguments() {
         let request = Request::new("GET", &database.url(&format!("/view/{view}")));
         EventStream::open(database.owner.address(), request)
     };
-    let mut old = open("older_than?min_age=80");
+    let mut old = open("older_than?minAge=80");
     let mut aged = open("aged?age=20");
     assert_eq!(old.expect("snapshot").data.as_array().map(Vec::len), Some(1));
     assert_eq!(aged.expect("snapshot").data, json!([]));
@@ -197,9 +198,9 @@ fn arguments_on_the_command_line() {
     };
     assert_eq!(names("older_than", &["80", "null"]), ["Grace"]);
     assert_eq!(names("older_than", &["0", "Ada"]), ["Ada"]);
-    assert_eq!(names("older_than", &["--arg", "min_age=0", "--arg", "name=A&B =1"]), ["A&B =1"]);
-    assert_eq!(names("older_than", &["--arg", "min_age=18", "--limit", "1"]), ["Ada"]);
+    assert_eq!(names("older_than", &["--arg", "minAge=0", "--arg", "name=A&B =1"]), ["A&B =1"]);
+    assert_eq!(names("older_than", &["--arg", "minAge=18", "--limit", "1"]), ["Ada"]);
     assert_eq!(names("page", &["2", "2", "--limit", "1"]), ["A&B =1"]);
-    let message = run("older_than", &["--arg", "min_age=x"]).failed();
+    let message = run("older_than", &["--arg", "minAge=x"]).failed();
     assert!(message.contains("expected u8") && message.contains("orrery describe"), "{message}");
 }
