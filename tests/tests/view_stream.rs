@@ -245,6 +245,15 @@ fn a_reader_that_stops_reading() {
     // They are still there, and get everything if they read at last.
     let late = &mut idle[0];
     assert_eq!(late.receive_head().unwrap().status, 200);
+    // Whoever never does is given up in the end: when what has been sent has filled all that lies in between.
+    for id in 60..120 {
+        grow(id);
+    }
+    stream.follow(&mut rows, |rows| rows.len() == 120);
+    wait_until("only who reads to be left", || {
+        let metrics = server.anonymous().get("/metrics").expect(200);
+        metrics.text().lines().any(|line| line == "orrery_view_streams 1")
+    });
 }
 
 #[test]

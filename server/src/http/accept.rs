@@ -193,16 +193,16 @@ fn quality(parameter: &str) -> Option<u32> {
 mod tests {
     use super::{Encoding::*, RowFormat::*, *};
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(&name, value.parse().unwrap());
+            headers.append(name, value.parse().unwrap());
         }
         headers
     }
 
     fn check(accept: &[&str], expected: Option<RowFormat>) {
-        let found = wanted(&headers(header::ACCEPT, accept));
+        let found = wanted(&headers(&header::ACCEPT, accept));
         assert_eq!(found, expected.map(Wanted::Rows), "{accept:?}");
     }
 
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn streams_must_be_named() {
-        let wants = |accept| wanted(&headers(header::ACCEPT, &[accept]));
+        let wants = |accept| wanted(&headers(&header::ACCEPT, &[accept]));
         assert_eq!(wants("text/event-stream"), Some(Wanted::Events));
         assert_eq!(wants("text/event-stream, application/json;q=0.9"), Some(Wanted::Events));
         assert_eq!(wants("text/*"), Some(Wanted::Rows(Csv)));
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn encodings() {
         let check = |value: &str, expected| {
-            assert_eq!(encoding(&headers(header::ACCEPT_ENCODING, &[value])), expected, "{value}");
+            assert_eq!(encoding(&headers(&header::ACCEPT_ENCODING, &[value])), expected, "{value}");
         };
         assert_eq!(encoding(&HeaderMap::new()), Identity);
         check("", Identity);

@@ -26,7 +26,9 @@ pub(super) struct Writers {
 }
 
 /// What was made for functions, by database and name.
-struct Kept<T>(RwLock<HashMap<Identity, HashMap<Box<str>, ForModule<T>>>>);
+struct Kept<T>(RwLock<HashMap<Identity, ByName<T>>>);
+
+type ByName<T> = HashMap<Box<str>, ForModule<T>>;
 
 struct ForModule<T> {
     /// The definition that it was made for. While this exists, no other can be at its address.

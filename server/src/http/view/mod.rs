@@ -200,9 +200,13 @@ impl Asked<'_> {
             let part = writer.part(&answer.rows, form.offset, form.limit)?;
             writer.write(&part, form.format)
         };
-        let written = if answer.rows.len() > WRITE_INLINE_LEN_MAX { block_in_place(write) } else { write() };
-        written.map_err(Refusal::internal)
+        out_of_the_way(answer.rows.len(), write).map_err(Refusal::internal)
     }
+}
+
+/// Runs what takes as long as so many bytes of rows do.
+fn out_of_the_way<T>(len: usize, write: impl FnOnce() -> T) -> T {
+    if len > WRITE_INLINE_LEN_MAX { block_in_place(write) } else { write() }
 }
 
 /// Where an answer keeps its rows in a form.

@@ -117,8 +117,10 @@ impl Page {
     }
 }
 
+type Pair<'q> = (Cow<'q, str>, Cow<'q, str>);
+
 /// The names and values in the query of a URL.
-fn pairs(query: Option<&str>) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Refusal> {
+fn pairs(query: Option<&str>) -> Result<Vec<Pair<'_>>, Refusal> {
     let Some(query) = query else { return Ok(Vec::new()) };
     let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
     // Where bytes were no text there is this instead; only who has escaped it has sent it.

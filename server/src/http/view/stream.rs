@@ -18,7 +18,7 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use futures::stream;
-use orrery_host_abi::Identity;
+use orrery_host_abi::{Identity, bsatn::DecodeError};
 use orrery_runtime::{StateId, ViewChange, ViewEnd, ViewEvent, ViewShape, ViewWatch};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -30,7 +30,7 @@ use super::{
         accept::{Encoding, RowFormat, Wanted},
         rows::ViewWriter,
     },
-    Asked, CACHE_NOT, EXPOSED, place,
+    Asked, CACHE_NOT, EXPOSED, out_of_the_way, place,
 };
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static(Wanted::EVENT_STREAM);
@@ -271,7 +271,8 @@ impl Reader {
             Ok(ViewEvent::Snapshot(id, answer)) => {
                 let rows = answer.forms.get_or_make(place(RowFormat::Json, Encoding::Identity), || {
                     let writer = self.writer(&answer.shape)?;
-                    writer.write(&answer.rows, RowFormat::Json).map_err(Refusal::internal)
+                    let write = || writer.write(&answer.rows, RowFormat::Json);
+                    out_of_the_way(answer.rows.len(), write).map_err(Refusal::internal)
                 });
                 rows.map(|rows| {
                     self.ready.push(format!("id: {id}\nevent: snapshot\ndata: ").into());
@@ -280,31 +281,37 @@ impl Reader {
                 })
             }
             Err(end) => {
-                let reason = json!({ "reason": end.to_string() });
-                self.ready.push(format!("event: end\ndata: {reason}\n\n").into());
-                self.watch = None;
+                self.end(&end.to_string());
                 Ok(())
             }
         };
-        // It has been logged.
         if taken.is_err() {
-            self.watch = None;
+            self.end("the rows cannot be written; the server's log says why");
         }
+    }
+
+    fn end(&mut self, reason: &str) {
+        let data = json!({ "reason": reason });
+        self.ready.push(format!("event: end\ndata: {data}\n\n").into());
+        self.watch = None;
     }
 
     /// A change, written once for all who read it.
     fn change(&mut self, change: &ViewChange) -> Result<(), Refusal> {
         let text = change.forms.get_or_make(0, || {
             let writer = self.writer(&change.shape)?;
-            let mut text = Vec::with_capacity(2 * (change.inserts.len() + change.deletes.len()) + 128);
-            text.extend_from_slice(
-                format!("id: {}\nevent: change\ndata: {{\"inserts\":", change.id).as_bytes(),
-            );
-            writer.write_json(&change.inserts, &mut text).map_err(Refusal::internal)?;
-            text.extend_from_slice(b",\"deletes\":");
-            writer.write_json(&change.deletes, &mut text).map_err(Refusal::internal)?;
-            text.extend_from_slice(b"}\n\n");
-            Ok::<_, Refusal>(text.into())
+            let len = change.inserts.len() + change.deletes.len();
+            out_of_the_way(len, || {
+                let mut text = Vec::with_capacity(2 * len + 128);
+                let head = format!("id: {}\nevent: change\ndata: {{\"inserts\":", change.id);
+                text.extend_from_slice(head.as_bytes());
+                writer.write_json(&change.inserts, &mut text)?;
+                text.extend_from_slice(b",\"deletes\":");
+                writer.write_json(&change.deletes, &mut text)?;
+                text.extend_from_slice(b"}\n\n");
+                Ok::<_, DecodeError>(text.into())
+            })
+            .map_err(Refusal::internal)
         })?;
         self.ready.push(text);
         Ok(())
