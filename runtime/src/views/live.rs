@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -16,10 +17,10 @@ use super::{
     watch::{StateId, ViewChange, ViewEnd, ViewEvent},
 };
 
-/// How many steps are kept, and how many bytes of them, for those who have not taken them yet and for those who come
-/// back.
-const CHANGES_MAX: usize = 1024;
-const CHANGE_BYTES_MAX: usize = 1 << 20;
+/// How many bytes of steps are kept, for those who have not taken them yet and for those who come back.
+const CHANGE_BYTES_MAX: usize = 2 << 20;
+/// What a step takes beside its rows, about.
+const CHANGE_OVERHEAD: usize = 256;
 
 /// How long a view that nobody watches any more is kept up, for those who come back.
 const LINGER: Duration = Duration::from_secs(30);
@@ -77,7 +78,7 @@ impl Live {
         let mut newest = self.newest.lock();
         let (inserts, deletes) = difference(&newest, &rows)?;
         *newest = rows;
-        let bytes = inserts.len() + deletes.len();
+        let bytes = bytes_of(&inserts, &deletes);
         let mut state = self.state.lock();
         state.number += 1;
         let number = state.number;
@@ -90,9 +91,10 @@ impl Live {
             forms: Forms::new(Charge::new(total, bytes as u64)),
         }));
         state.change_bytes += bytes;
-        while state.changes.len() > CHANGES_MAX || state.change_bytes > CHANGE_BYTES_MAX {
-            let Some(oldest) = state.changes.pop_front() else { break };
-            state.change_bytes -= oldest.inserts.len() + oldest.deletes.len();
+        while state.change_bytes > CHANGE_BYTES_MAX
+            && let Some(oldest) = state.changes.pop_front()
+        {
+            state.change_bytes -= bytes_of(&oldest.inserts, &oldest.deletes);
         }
         state.ahead.push_back((number, Arc::clone(answer)));
         Some(number)
@@ -175,4 +177,8 @@ impl Live {
         };
         Some(Ok(event))
     }
+}
+
+fn bytes_of(inserts: &Bytes, deletes: &Bytes) -> usize {
+    CHANGE_OVERHEAD + inserts.len() + deletes.len()
 }

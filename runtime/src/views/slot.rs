@@ -166,7 +166,8 @@ impl Slot {
                 Some(answer) if self.is_current() => {
                     let answer = Arc::clone(answer);
                     drop(state);
-                    release(shared, answer.offset, vec![(reply, Ok(answer))], None);
+                    let replies = vec![(reply, Ok(Arc::clone(&answer)))];
+                    Due { replies, ..Due::default() }.when_durable(shared, answer.offset);
                 }
                 _ => {
                     let commits = shared.views.dependents.commits();
@@ -373,9 +374,9 @@ impl Computation {
         let is_ahead = step.as_ref().is_some_and(|(live, _)| live.ahead() > AHEAD_MAX);
         let next = Next { shared: Arc::clone(shared), slot: Arc::clone(slot), is_missed };
         if is_ahead {
-            release(shared, offset, replies, Some((step, Some(next))));
+            Due { step, replies, next: Some(next) }.when_durable(shared, offset);
         } else {
-            release(shared, offset, replies, Some((step, None)));
+            Due { step, replies, next: None }.when_durable(shared, offset);
             next.begin();
         }
     }
@@ -468,34 +469,39 @@ impl Next {
     }
 }
 
-/// Shows a state and sends answers, once what they show is on disk.
-fn release(
-    shared: &Arc<Shared>,
-    offset: TxOffset,
+/// What happens once something is on disk, in this order.
+#[derive(Default)]
+struct Due {
+    /// A state to show.
+    step: Option<(Arc<Live>, u64)>,
     replies: Replies,
-    live: Option<(Option<(Arc<Live>, u64)>, Option<Next>)>,
-) {
-    let stopping = Arc::clone(shared);
-    let (step, next) = live.unwrap_or_default();
-    if replies.is_empty() && step.is_none() && next.is_none() {
-        return;
+    next: Option<Next>,
+}
+
+impl Due {
+    fn when_durable(self, shared: &Arc<Shared>, offset: TxOffset) {
+        let Self { step, replies, next } = self;
+        if replies.is_empty() && step.is_none() && next.is_none() {
+            return;
+        }
+        let shared = Arc::clone(shared);
+        shared.durability.clone().after(offset, move |durable| {
+            let stopped = durable.err().map(|error| shared.stop(&error.to_string()));
+            if stopped.is_none()
+                && let Some((live, number)) = step
+            {
+                live.show(number);
+            }
+            for (reply, answered) in replies {
+                let answered = stopped.clone().map_or(answered, |stopped| Err(stopped.into()));
+                // Fails if the caller has hung up.
+                let _ = reply.send(answered);
+            }
+            if let Some(next) = next {
+                next.begin();
+            }
+        });
     }
-    shared.durability.after(offset, move |durable| {
-        let stopped = durable.err().map(|error| stopping.stop(&error.to_string()));
-        if stopped.is_none()
-            && let Some((live, number)) = step
-        {
-            live.show(number);
-        }
-        for (reply, answered) in replies {
-            let answered = stopped.clone().map_or(answered, |stopped| Err(stopped.into()));
-            // Fails if the caller has hung up.
-            let _ = reply.send(answered);
-        }
-        if let Some(next) = next {
-            next.begin();
-        }
-    });
 }
 
 /// The name of rows: the same rows have the same, as long as the program is the same, which may show them differently.

@@ -32,7 +32,7 @@ impl Views {
     /// All that the module has.
     pub(crate) fn all() -> Self {
         let u32s = || AlgebraicType::Array(Box::new(AlgebraicType::U32));
-        let anonymous: Vec<(&str, Vec<(&str, AlgebraicType)>, u32)> = vec![
+        let anonymous: Vec<(_, Params, _)> = vec![
             ("item_by_id", vec![("id", AlgebraicType::U32)], 0),
             ("items_of", vec![("owner", AlgebraicType::U32)], 0),
             ("items_from", vec![("owner", AlgebraicType::U32)], 0),
@@ -68,6 +68,9 @@ impl Views {
         self
     }
 }
+
+/// Parameters by name.
+type Params<'a> = Vec<(&'a str, AlgebraicType)>;
 
 fn view(
     name: &str,
@@ -274,7 +277,7 @@ pub(crate) struct Ask {
     pub(crate) asker: u8,
 }
 
-pub(crate) fn ask(view: &'static str, args: impl Encode) -> Ask {
+pub(crate) fn ask(view: &'static str, args: &(impl Encode + ?Sized)) -> Ask {
     Ask { view, args: args.to_bsatn().into(), asker: 0 }
 }
 
