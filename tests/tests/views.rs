@@ -125,7 +125,7 @@ fn what_is_no_view() {
         let text = database.view(name).expect(404).text().to_string();
         assert!(text.contains(name), "{text}");
     }
-    database.owner.post(&database.url("/view/coin_values"), "[]").expect(405);
+    database.owner.put(&database.url("/view/coin_values"), "[]").expect(405);
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Inner {
 
     /// Gives a table that this transaction has changed its new version.
     fn set_version(&mut self, table: TableId) {
-        let Some(writer) = self.tables.get_mut(table.0) else { return self.versions.set(table, None) };
+        let Some(writer) = self.tables.get_mut(table.0) else { return };
         let version = match writer.table.spec.kind {
             TableKind::Durable => self.offset,
             TableKind::Ephemeral => {
@@ -202,7 +202,6 @@ impl Inner {
             TableKind::Event => 0,
         };
         Arc::make_mut(&mut writer.table).version = version;
-        self.versions.set(table, Some(version));
     }
 
     fn finish_schema(&mut self) {

@@ -44,7 +44,6 @@ mod table;
 mod table_writer;
 mod tree;
 mod tree_key;
-mod versions;
 mod writer;
 
 pub use change_set::{ChangeSet, RowList, TableChanges};
@@ -64,7 +63,6 @@ pub use sequence::SequenceState;
 pub use snapshot::Snapshot;
 pub use spec::{IndexKind, IndexSpec, SequenceSpec, TableKind, TableSpec};
 pub use table::Table;
-pub use versions::TableVersions;
 pub use writer::{Inserted, Writer};
 
 /// The number of a committed transaction that changed something durable: 1 for the first one of a database, and one

@@ -58,7 +58,6 @@ fn recover(
             TableKind::Ephemeral => Arc::make_mut(&mut writer.table).version = inner.passing_version,
             TableKind::Event => Arc::make_mut(&mut writer.table).version = 0,
         }
-        inner.versions.set(writer.table.spec.id, Some(writer.table.version));
     }
     inner.row_bytes = inner.count_row_bytes();
     inner.journal.start(database, checkpointer, inner.offset)?;

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use triomphe::Arc;
 
 use super::{
-    RangeArgs, SequenceState, Snapshot, StoreOptions, Table, TableKind, TableVersions, TxOffset, WriteError,
+    RangeArgs, SequenceState, Snapshot, StoreOptions, Table, TableKind, TxOffset, WriteError,
     change_set::ChangeSet,
     id_map::IdMap,
     index::Matches,
@@ -34,7 +34,6 @@ pub(super) struct Inner {
     pub(super) offset: u64,
     /// The last version given to a table that is not durable.
     pub(super) passing_version: u64,
-    pub(super) versions: TableVersions,
     pub(super) journal: Journal,
     pub(super) options: StoreOptions,
     /// Bytes of the journal since the last checkpoint was asked for.
@@ -80,7 +79,6 @@ impl Inner {
             stamp: Stamp { tx: 1, epoch: 1 },
             offset: 0,
             passing_version: first_passing_version(),
-            versions: TableVersions::default(),
             journal,
             options,
             journal_bytes: 0,
@@ -332,11 +330,6 @@ impl Writer {
     /// Tells what is durable.
     pub fn durability(&self) -> Durability {
         self.0.journal.durability()
-    }
-
-    /// The versions of all tables, for other threads.
-    pub fn versions(&self) -> TableVersions {
-        self.0.versions.clone()
     }
 }
 

@@ -194,8 +194,8 @@ impl Consent {
             _ => "Updated",
         };
         let name = name.filter(|name| *name != database_identity);
-        let called = name.as_ref().unwrap_or(&database_identity);
-        match &name {
+        let called = name.unwrap_or(&database_identity);
+        match name {
             Some(name) => println!("{what} {} ({database_identity})", style::on_stdout(style::BOLD, name)),
             None => println!("{what} {}", style::on_stdout(style::BOLD, &database_identity)),
         }
