@@ -139,7 +139,7 @@ impl Database {
             Ok(Ok(answer)) => Ok(Some(answer)),
             Ok(Err(ProcedureFailure::ProgramChanged)) => Ok(None),
             Ok(Err(ProcedureFailure::Error(error))) => Err(error),
-            Err(_) => Err(self.lost().of_procedure()),
+            Err(_) => Err(self.shared().lost().of_procedure()),
         }
     }
 }

@@ -11,21 +11,19 @@ use std::{
 
 use bytes::Bytes;
 use crossbeam_channel::TrySendError;
-use orrery_host_abi::{AlgebraicType, ConnectionId, Fault, Hash, Identity, ModuleDef, bsatn::DecodeError};
+use orrery_host_abi::{ConnectionId, Fault, Hash, Identity, ModuleDef, bsatn::DecodeError};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    etag::{self, ViewCache},
     host::Host,
     launch::{self, Launch},
     log::ModuleLog,
     pace::Pace,
     pool::{self, NotTaken},
     program::LoadedProgram,
-    readers::{ViewJob, ViewRows},
-    running::{Running, View},
+    running::Running,
     schema::{self, Change, ProgramRecord, Stored},
-    shared::Shared,
+    shared::{Shared, SnapshotTaken},
     store::Snapshot,
     worker::Job,
 };
@@ -185,7 +183,7 @@ pub enum CallError {
     /// The arguments are not what the function takes.
     #[error("invalid arguments for {kind} {name}: {reason}")]
     InvalidArguments {
-        /// `reducer` or `procedure`.
+        /// `reducer`, `procedure` or `view`.
         kind: &'static str,
         /// The function.
         name: String,
@@ -241,26 +239,6 @@ impl From<NotTaken> for CallError {
     }
 }
 
-/// What a view answered.
-#[derive(Debug, Clone)]
-pub enum ViewReply {
-    /// Nothing that the view read has changed since the answer with the `ETag` that the caller named.
-    NotModified(Arc<str>),
-    /// The rows.
-    Rows {
-        /// Names this answer: strong, without quotes.
-        etag: Arc<str>,
-        /// BSATN: an array of rows.
-        rows: Bytes,
-        /// The type of a row; its references lead into `typespace`.
-        row_type: AlgebraicType,
-        /// The definition whose typespace `row_type` refers to.
-        module: Arc<ModuleDef>,
-        /// Whether the answer depends on who asks.
-        per_caller: bool,
-    },
-}
-
 /// A handle to a running database. Cheap to clone; the database goes on until it is closed or the last handle is
 /// gone.
 #[derive(Debug, Clone)]
@@ -269,7 +247,6 @@ pub struct Database(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shared: Hold,
-    view_cache: ViewCache,
     /// One for each query that runs on a thread of its own.
     query_threads: Semaphore,
 }
@@ -320,7 +297,7 @@ impl Database {
 
     fn new(shared: Hold) -> Self {
         let query_threads = Semaphore::new(shared.0.host.config().view_instances.max(1));
-        Self(Arc::new(Inner { shared, view_cache: ViewCache::default(), query_threads }))
+        Self(Arc::new(Inner { shared, query_threads }))
     }
 
     /// What all threads of the database share.
@@ -397,64 +374,6 @@ impl Database {
         answer.await.map_err(|_| self.stopped())?
     }
 
-    /// One view call, over what is durable; connects as [`Self::call_once`] does. `if_none_match` are the `ETag`s
-    /// (without quotes) that the caller has.
-    pub async fn view_once(
-        &self,
-        caller: &Caller,
-        view: &str,
-        if_none_match: &[&str],
-    ) -> Result<ViewReply, CallError> {
-        self.shared().check_running()?;
-        let running = self.shared().running();
-        let _connection = self.connect_if_asked(running.module(), caller).await?;
-        let place = etag::Place::new(&running, running.view(view)?, caller.identity);
-        if !if_none_match.is_empty()
-            && let Some(etag) = self.0.view_cache.current(&place, &self.shared().versions)
-            && if_none_match.contains(&&*etag)
-        {
-            self.shared().stats.views_unchanged.fetch_add(1, Ordering::Relaxed);
-            return Ok(ViewReply::NotModified(etag));
-        }
-
-        // The program may be another one by now: the one that comes with the snapshot is right.
-        let (snapshot, running) = self.snapshot().await?;
-        let found = Arc::clone(running.view(view)?);
-        let ViewRows { rows, read } = self.view_rows(&running, &found, &snapshot, caller).await?;
-        let place = etag::Place::new(&running, &found, caller.identity);
-        let etag = self.0.view_cache.remember(place, &running, &read);
-        if if_none_match.contains(&&*etag) {
-            return Ok(ViewReply::NotModified(etag));
-        }
-        Ok(ViewReply::Rows {
-            etag,
-            rows,
-            row_type: found.row_type.clone(),
-            module: Arc::clone(running.module()),
-            per_caller: found.is_per_caller(),
-        })
-    }
-
-    /// What a view shows of a snapshot.
-    pub(crate) async fn view_rows(
-        &self,
-        running: &Arc<Running>,
-        view: &Arc<View>,
-        snapshot: &Snapshot,
-        caller: &Caller,
-    ) -> Result<ViewRows, CallError> {
-        let (reply, answer) = oneshot::channel();
-        let job = ViewJob {
-            running: Arc::clone(running),
-            view: Arc::clone(view),
-            snapshot: snapshot.clone(),
-            caller: caller.clone(),
-            reply,
-        };
-        self.shared().run_view(job)?;
-        answer.await.map_err(|_| self.lost())?
-    }
-
     /// Opens a connection: asks `client_connected`.
     pub async fn connect(&self, caller: &Caller) -> Result<(), CallError> {
         let (reply, answer) = oneshot::channel();
@@ -504,12 +423,16 @@ impl Database {
     /// Figures for `/metrics`.
     pub fn stats(&self) -> Stats {
         let shared = self.shared();
+        let (view_cache_bytes, live_views, view_watchers) = shared.views.figures();
         let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             reducers_committed: get(&shared.stats.reducers_committed),
             reducers_failed: get(&shared.stats.reducers_failed),
             views_run: get(&shared.stats.views_run),
             views_unchanged: get(&shared.stats.views_unchanged),
+            view_cache_bytes,
+            live_views,
+            view_watchers,
             procedures_run: get(&shared.stats.procedures_run),
             scheduled_run: get(&shared.stats.scheduled_run),
             rows: get(&shared.stats.rows),
@@ -561,7 +484,11 @@ impl Database {
     /// The committed state, and the program that belongs to it.
     pub(crate) async fn snapshot(&self) -> Result<(Snapshot, Arc<Running>), Stopped> {
         let (reply, answer) = oneshot::channel();
-        self.shared().asides.want_snapshot(reply);
+        let reply = move |taken: SnapshotTaken| {
+            // Fails if nobody waits any more.
+            let _ = reply.send((taken.snapshot, taken.running));
+        };
+        self.shared().asides.want_snapshot(Box::new(reply));
         self.shared().wake();
         answer.await.map_err(|_| self.stopped())
     }
@@ -605,14 +532,6 @@ impl Database {
     pub(crate) fn stopped(&self) -> Stopped {
         self.shared().stop("its worker has ended")
     }
-
-    /// Why a thread beside the worker does not answer.
-    pub(crate) fn lost(&self) -> CallError {
-        match self.shared().check_running() {
-            Ok(()) => CallError::Broke(Fault::Protocol("the thread that ran it has ended".into())),
-            Err(stopped) => stopped.into(),
-        }
-    }
 }
 
 fn damaged_history(error: &DecodeError) -> CallError {
@@ -620,6 +539,7 @@ fn damaged_history(error: &DecodeError) -> CallError {
 }
 
 /// A connection that ends when this is dropped, also if the one who waits hangs up.
+#[derive(Debug)]
 pub(crate) struct Connection {
     database: Database,
     caller: Caller,
@@ -640,6 +560,13 @@ pub enum Args {
     Bsatn(Bytes),
 }
 
+impl Args {
+    /// No arguments, for a function without parameters.
+    pub const fn none() -> Self {
+        Self::Bsatn(Bytes::new())
+    }
+}
+
 /// Figures of one database.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stats {
@@ -651,6 +578,12 @@ pub struct Stats {
     pub views_run: u64,
     /// View calls answered without running the module.
     pub views_unchanged: u64,
+    /// Bytes that answers of views take.
+    pub view_cache_bytes: u64,
+    /// Views that are kept up because somebody watches them, or did a moment ago.
+    pub live_views: u64,
+    /// Those who watch a view.
+    pub view_watchers: u64,
     /// Procedures and HTTP handlers that have run.
     pub procedures_run: u64,
     /// Functions that have run because a row of a scheduled table was due.

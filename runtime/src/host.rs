@@ -30,6 +30,10 @@ pub struct HostConfig {
     pub queue_capacity: usize,
     /// How many views of one database run at the same time.
     pub view_instances: usize,
+    /// How many bytes the answers of one database's views take that are kept because they still hold.
+    pub view_cache_bytes: u64,
+    /// How many bytes of rows a view may give, in BSATN.
+    pub view_limit: u64,
     /// By how many bytes the journal of a database grows before a checkpoint is written. It takes some seconds to
     /// open a database with a journal of 64 MiB, the default.
     pub checkpoint_journal_bytes: u64,
@@ -57,6 +61,8 @@ impl Default for HostConfig {
             transaction_limit: Duration::from_secs(5),
             queue_capacity: 16 * 1024,
             view_instances: 2,
+            view_cache_bytes: 64 << 20,
+            view_limit: 64 << 20,
             checkpoint_journal_bytes: StoreOptions::default().checkpoint_journal_bytes,
             storage_limit: 2 << 30,
             module_log: LogOptions::default(),

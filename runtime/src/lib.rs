@@ -5,7 +5,6 @@ mod calls;
 mod clock;
 mod database;
 pub mod engine;
-mod etag;
 mod host;
 mod launch;
 mod lending;
@@ -24,13 +23,14 @@ mod session;
 mod shared;
 mod sql;
 pub mod store;
+mod views;
 mod worker;
 
 pub use calls::Called;
 pub use clock::{Clock, SystemClock};
 pub use database::{
     Args, CallError, Caller, ClientPolicy, Database, DatabaseKey, OpenError, PlannedChanges, Program,
-    ProgramKind, PublishError, Published, Stats, Stopped, UpgradePlan, ViewReply,
+    ProgramKind, PublishError, Published, Stats, Stopped, UpgradePlan,
 };
 pub use host::{Host, HostConfig};
 pub use log::{LogOptions, ModuleLog};
@@ -38,3 +38,7 @@ pub use outbound::Outbound;
 pub use query::Changed;
 pub use schema::{Action, Change, ProgramRecord};
 pub use sql::{SqlError, SqlResult};
+pub use views::{
+    Forms, InvalidStateId, StateId, ViewAnswer, ViewChange, ViewEnd, ViewEvent, ViewReply, ViewShape,
+    ViewWatch,
+};

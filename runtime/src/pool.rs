@@ -78,7 +78,7 @@ impl<W: Work> Pool<W> {
     }
 
     /// A place for work that is to be submitted in a moment.
-    fn reserve(self: &Arc<Self>) -> Result<Place<W>, NotTaken> {
+    pub(crate) fn reserve(self: &Arc<Self>) -> Result<Place<W>, NotTaken> {
         self.reserve_within(self.config.waiting_max)
     }
 

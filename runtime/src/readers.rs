@@ -1,30 +1,35 @@
 //! Views, computed over snapshots beside the worker.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
-use orrery_host_abi::{Call, Fault, LogLevel, Outcome, TableId};
-use tokio::sync::oneshot;
+use orrery_host_abi::{Call, Fault, Identity, LogLevel, Outcome};
 
 use crate::{
-    database::{CallError, Caller},
+    database::CallError,
     host::HostConfig,
     pace::Pace,
     pool::{Seat, Work},
     query::Limits,
     running::{Running, View, ViewAnswer},
-    session::{CallContext, Session, TablesRead},
-    store::{Snapshot, Table, TxOffset},
+    session::{CallContext, Session},
+    store::Snapshot,
+    views::Reads,
 };
 
 /// A view to compute.
-#[derive(Debug)]
-pub(crate) struct ViewJob {
+#[derive(Debug, Clone)]
+pub(crate) struct ViewCall {
     pub(crate) running: Arc<Running>,
     pub(crate) view: Arc<View>,
+    /// BSATN: the product of the view's parameters.
+    pub(crate) args: Bytes,
     pub(crate) snapshot: Snapshot,
-    pub(crate) caller: Caller,
-    pub(crate) reply: oneshot::Sender<Result<ViewRows, CallError>>,
+    /// Who asks; nobody, if the view is the same for everybody.
+    pub(crate) asked_by: Option<Identity>,
 }
 
 /// What a view gave.
@@ -32,73 +37,94 @@ pub(crate) struct ViewJob {
 pub(crate) struct ViewRows {
     /// BSATN: an array of rows.
     pub(crate) rows: Bytes,
-    /// The tables that it has read, with their versions.
-    pub(crate) read: Vec<(TableId, TxOffset)>,
+    /// What they depend on.
+    pub(crate) reads: Reads,
+}
+
+/// Who wants a view computed.
+pub(crate) trait Recipient: Send {
+    /// Whether it still does.
+    fn is_waiting(&self) -> bool;
+
+    /// Gets the rows; None if it did not want them any more. They may not be told before the snapshot is durable.
+    fn receive(self: Box<Self>, call: ViewCall, result: Option<Result<ViewRows, CallError>>);
+}
+
+/// A view to compute for somebody.
+pub(crate) struct ViewJob {
+    pub(crate) call: ViewCall,
+    pub(crate) recipient: Box<dyn Recipient>,
+}
+
+impl fmt::Debug for ViewJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViewJob").field("view", &self.call.view.name).finish_non_exhaustive()
+    }
 }
 
 impl Work for ViewJob {
     fn run(self, seat: &mut Seat) {
-        if self.reply.is_closed() {
-            return;
-        }
-        let result = self.compute(seat);
-        let Self { snapshot, reply, .. } = self;
-        let shared = Arc::clone(&seat.shared);
-        // What a view shows must not be lost afterwards.
-        seat.shared.durability.after(snapshot.offset(), move |durable| {
-            let durable = durable.map_err(|error| shared.stop(&error.to_string()).into());
-            let _ = reply.send(durable.and(result));
-        });
+        let Self { call, recipient } = self;
+        let result = recipient.is_waiting().then(|| call.compute(seat));
+        recipient.receive(call, result);
     }
 }
 
-impl ViewJob {
+impl ViewCall {
     fn compute(&self, seat: &mut Seat) -> Result<ViewRows, CallError> {
-        let Self { running, view, snapshot, caller, .. } = self;
+        let Self { running, view, args, snapshot, asked_by } = self;
         let call = Call {
             function: view.function,
-            caller: caller.identity,
-            connection: Some(caller.connection),
+            caller: asked_by.unwrap_or(Identity::ZERO),
+            // A view is told who asks, but not through which connection: others get the same answer.
+            connection: None,
             timestamp: seat.shared.now(),
-            args: Bytes::new(),
+            args: args.clone(),
             body: Bytes::new(),
             time_limit: seat.shared.host.config().time_limit,
         };
-        let token = Some((caller.connection, Arc::clone(&caller.token_payload)));
-        let context = CallContext { function: call.function, now: call.timestamp, token };
+        let context = CallContext { function: call.function, now: call.timestamp, token: None };
         let pace = Pace::new(&seat.shared.at_work);
         let begin = |session: &mut Session| session.begin_read(snapshot.clone(), pace, context);
-        let (outcome, read) = seat.call(running, &call, begin, Session::end_read)?;
+        let (outcome, reads) = seat.call(running, &call, begin, Session::end_read)?;
         seat.shared.stats.views_run.fetch_add(1, Ordering::Relaxed);
-        let broke = |fault: Fault| {
-            seat.shared.log.write_host(LogLevel::Error, &fault.to_string());
-            CallError::Broke(fault)
-        };
-        match outcome {
-            Outcome::Done(answer) => {
-                let (rows, read) = match view.answer(answer)? {
-                    ViewAnswer::Rows(rows) => (rows, read),
-                    ViewAnswer::Query(query) => {
-                        self.query_rows(seat.shared.host.config(), &query, read).map_err(broke)?
-                    }
-                };
-                Ok(ViewRows { rows, read: with_versions(read, snapshot) })
+        let config = seat.shared.host.config();
+        self.rows(config, outcome, reads).inspect_err(|error| {
+            if let CallError::Broke(fault) = error {
+                seat.shared.log.write_host(LogLevel::Error, &fault.to_string());
             }
-            Outcome::Responded { .. } => {
-                Err(broke(Fault::Protocol("the view answered as an HTTP handler does".into())))
-            }
-            Outcome::Refused(message) => Err(CallError::Refused(message)),
-            Outcome::Broke(fault) => Err(broke(fault)),
-        }
+        })
     }
 
-    /// The rows of the query that a view has answered with, and all tables that have been read.
-    fn query_rows(
-        &self,
-        config: &HostConfig,
-        query: &str,
-        mut read: TablesRead,
-    ) -> Result<(Bytes, TablesRead), Fault> {
+    /// The rows that come of what the module has answered.
+    fn rows(&self, config: &HostConfig, outcome: Outcome, mut reads: Reads) -> Result<ViewRows, CallError> {
+        let rows = match outcome {
+            Outcome::Done(answer) => match self.view.answer(answer)? {
+                ViewAnswer::Rows(rows) => rows,
+                ViewAnswer::Query(query) => {
+                    self.query_rows(config, &query, &mut reads).map_err(CallError::Broke)?
+                }
+            },
+            Outcome::Responded { .. } => {
+                let fault = Fault::Protocol("the view answered as an HTTP handler does".into());
+                return Err(CallError::Broke(fault));
+            }
+            Outcome::Refused(message) => return Err(CallError::Refused(message)),
+            Outcome::Broke(fault) => return Err(CallError::Broke(fault)),
+        };
+        if rows.len() as u64 > config.view_limit {
+            return Err(CallError::Broke(Fault::Protocol(format!(
+                "the view `{}` gives {} KiB of rows, and may give {} KiB; have it give fewer, or the limit raised",
+                self.view.name,
+                rows.len() >> 10,
+                config.view_limit >> 10
+            ))));
+        }
+        Ok(ViewRows { rows, reads })
+    }
+
+    /// The rows of the query that a view has answered with. Its tables are added to what has been read.
+    fn query_rows(&self, config: &HostConfig, query: &str, reads: &mut Reads) -> Result<Bytes, Fault> {
         let Self { running, view, snapshot, .. } = self;
         let limits = Limits {
             time: config.time_limit,
@@ -106,27 +132,14 @@ impl ViewJob {
             rows: None,
             is_cancelled: &|| false,
         };
-        let view = &running.module().views[view.place];
-        let rows = running.queries.view_rows(query, view, snapshot, &limits, |table| {
-            if !read.contains(&table) {
-                read.push(table);
-            }
-        });
+        let def = &running.module().views[view.place];
+        let rows = running.queries.view_rows(query, def, snapshot, &limits, |table| reads.table(table));
         let rows = rows.map_err(|error| {
             Fault::Protocol(format!(
                 "the view `{}` answers with a query that cannot be run: {error}",
                 view.name
             ))
         })?;
-        Ok((rows.into(), read))
+        Ok(rows.into())
     }
-}
-
-fn with_versions(read: TablesRead, snapshot: &Snapshot) -> Vec<(TableId, TxOffset)> {
-    let mut read: Vec<_> = read
-        .into_iter()
-        .map(|table| (table, snapshot.table(table).map_or_else(TxOffset::default, Table::version)))
-        .collect();
-    read.sort_unstable();
-    read
 }

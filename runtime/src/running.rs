@@ -13,6 +13,7 @@ use crate::{
     program::LoadedProgram,
     query::Queries,
     schema::Catalog,
+    views::{Rows, ViewShape},
 };
 
 /// The program that a database runs, from one publish to the next.
@@ -58,14 +59,17 @@ pub(crate) enum Prepared {
 /// A view, ready to be called.
 #[derive(Debug)]
 pub(crate) struct View {
+    pub(crate) name: Arc<str>,
     /// Its place in the definition.
     pub(crate) place: usize,
     /// How it is called.
     pub(crate) function: Function,
-    /// The type of a row; references lead into the module's typespace.
-    pub(crate) row_type: AlgebraicType,
+    /// What its rows look like.
+    pub(crate) shape: Arc<ViewShape>,
+    params: Layout,
     /// What its answer must look like.
     rows: Layout,
+    row: Layout,
 }
 
 /// What the module answered for a view.
@@ -121,14 +125,21 @@ impl Running {
             let row_type = AlgebraicType::Ref(def.row_type);
             let rows = AlgebraicType::Array(Box::new(row_type.clone()));
             let view = View {
+                name: (&*def.name).into(),
                 place,
                 function: if def.is_anonymous {
                     Function::AnonymousView(def.index)
                 } else {
                     Function::View(def.index)
                 },
+                params: Layout::of_product(&def.params, &module.typespace)?,
                 rows: Layout::new(&rows, &module.typespace)?,
-                row_type,
+                row: Layout::new(&row_type, &module.typespace)?,
+                shape: Arc::new(ViewShape {
+                    row_type,
+                    module: Arc::clone(module),
+                    per_caller: !def.is_anonymous,
+                }),
             };
             views.insert(def.name.clone(), Arc::new(view));
         }
@@ -176,8 +187,8 @@ impl Running {
                 .map(Bytes::from)
                 .map_err(|error| invalid(error.to_string())),
             Args::Bsatn(bsatn) => {
-                layout.validate(bsatn).map_err(|error| invalid(error.to_string()))?;
-                Ok(bsatn.clone())
+                let len = layout.validate(bsatn).map_err(|error| invalid(error.to_string()))?;
+                Ok(bsatn.slice(..len))
             }
         }
     }
@@ -197,29 +208,27 @@ impl Running {
         Ok(prepared)
     }
 
-    /// Finds a view.
-    pub(crate) fn view(&self, name: &str) -> Result<&Arc<View>, CallError> {
-        let kind = "view";
-        let view = self.views.get(name);
-        let view = view.ok_or_else(|| CallError::NoSuchFunction { kind, name: name.to_owned() })?;
-        if !self.module().views[view.place].params.elements.is_empty() {
-            return Err(CallError::Unsupported(format!(
-                "view `{name}` takes parameters, which are not supported"
-            )));
-        }
-        Ok(view)
+    /// Finds a view, and reads the arguments for it.
+    pub(crate) fn prepare_view(&self, name: &str, args: &Args) -> Result<(Arc<View>, Bytes), CallError> {
+        let missing = || CallError::NoSuchFunction { kind: "view", name: name.to_owned() };
+        let view = self.views.get(name).ok_or_else(missing)?;
+        let params = &self.module().views[view.place].params;
+        let args = self.read_args("view", name, args, params, &view.params)?;
+        Ok((Arc::clone(view), args))
     }
 }
 
 impl View {
-    /// Whether the answer depends on who asks.
-    pub(crate) fn is_per_caller(&self) -> bool {
-        matches!(self.function, Function::View(_))
-    }
-
     /// Who the view is computed for: nobody in particular if it is the same for everybody.
     pub(crate) fn asked_by(&self, caller: Identity) -> Option<Identity> {
-        self.is_per_caller().then_some(caller)
+        self.shape.per_caller.then_some(caller)
+    }
+
+    /// Cuts an answer of this view into rows.
+    pub(crate) fn split(&self, rows: &Bytes) -> Result<Rows, CallError> {
+        Rows::new(rows.clone(), &self.row).map_err(|error| {
+            CallError::Broke(Fault::Protocol(format!("the view's rows are not valid: {error}")))
+        })
     }
 
     /// What the module answered: a `ViewResultHeader` and data.

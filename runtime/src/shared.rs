@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,9 +11,8 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use orrery_host_abi::{ConnectionId, Identity, Timestamp};
+use orrery_host_abi::{ConnectionId, Fault, Identity, Timestamp};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::oneshot;
 
 use crate::{
     database::{CallError, DatabaseKey, Stopped},
@@ -25,7 +25,8 @@ use crate::{
     running::Running,
     scheduler::Due,
     session::{ImmediateCall, Session},
-    store::{Durability, Snapshot, TableVersions, Writer},
+    store::{Durability, Snapshot, Writer},
+    views::{Moment, Views},
     worker::Job,
 };
 
@@ -36,13 +37,14 @@ pub(crate) struct Shared {
     pub(crate) key: DatabaseKey,
     pub(crate) log: ModuleLog,
     pub(crate) durability: Durability,
-    pub(crate) versions: TableVersions,
     pub(crate) stats: Counters,
     pub(crate) asides: Asides,
     pub(crate) at_work: Arc<AtWork>,
     /// The worker's queue.
     pub(crate) jobs: Sender<Job>,
-    views: Arc<Pool<ViewJob>>,
+    /// The answers of views.
+    pub(crate) views: Views,
+    view_pool: Arc<Pool<ViewJob>>,
     procedures: Arc<Pool<ProcedureJob>>,
     /// Never gets anything, and is disconnected when the worker has ended.
     worker_ended: Receiver<Infallible>,
@@ -63,8 +65,17 @@ pub(crate) struct Counters {
     pub(crate) rows: AtomicU64,
 }
 
-/// A snapshot and the program that its data belongs to.
-pub(crate) type SnapshotReply = oneshot::Sender<(Snapshot, Arc<Running>)>;
+/// The committed state.
+#[derive(Debug, Clone)]
+pub(crate) struct SnapshotTaken {
+    pub(crate) snapshot: Snapshot,
+    /// The program that the data belongs to.
+    pub(crate) running: Arc<Running>,
+    pub(crate) moment: Moment,
+}
+
+/// Takes a snapshot, on the worker's thread. Dropped if the worker has ended.
+pub(crate) type SnapshotReply = Box<dyn FnOnce(SnapshotTaken) + Send>;
 
 /// Requests that do not stand in the queue: the worker looks here between any two jobs.
 #[derive(Debug, Default)]
@@ -74,7 +85,7 @@ pub(crate) struct Asides {
 }
 
 /// What has been asked for aside.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Requests {
     /// Those who want a snapshot.
     pub(crate) snapshots: Vec<SnapshotReply>,
@@ -86,6 +97,14 @@ pub(crate) struct Requests {
     pub(crate) ran: Vec<Due>,
     /// Nobody holds the database any more.
     pub(crate) is_abandoned: bool,
+    /// Nobody looks here any more.
+    is_closed: bool,
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests").field("snapshots", &self.snapshots.len()).finish_non_exhaustive()
+    }
 }
 
 impl Asides {
@@ -101,8 +120,20 @@ impl Asides {
 
     fn add(&self, request: impl FnOnce(&mut Requests)) {
         let mut requests = self.requests.lock();
+        if requests.is_closed {
+            // Whoever waits for it notices when it is dropped, and may ask here again.
+            drop(requests);
+            return;
+        }
         request(&mut requests);
         self.any.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes no more requests, and drops those that are there.
+    pub(crate) fn close(&self) {
+        let closed = Requests { is_closed: true, ..Requests::default() };
+        let dropped = std::mem::replace(&mut *self.requests.lock(), closed);
+        drop(dropped);
     }
 
     /// All requests since the last time, if there are any.
@@ -128,7 +159,7 @@ impl Shared {
         worker_ended: Receiver<Infallible>,
     ) -> Self {
         let config = host.config();
-        let views = Pool::new(PoolConfig {
+        let view_pool = Pool::new(PoolConfig {
             name: "view",
             threads_max: config.view_instances.max(1),
             waiting_max: config.queue_capacity,
@@ -142,17 +173,18 @@ impl Shared {
             // The worker waits for a procedure that has borrowed the writer.
             stands_back: false,
         });
+        let views = Views::new(config.view_cache_bytes, running.generation);
         Self {
             host,
             key,
             log,
             durability: writer.durability(),
-            versions: writer.versions(),
             stats: Counters::default(),
             asides: Asides::default(),
             at_work: Arc::default(),
             jobs,
             views,
+            view_pool,
             procedures,
             worker_ended,
             generations: AtomicU64::new(running.generation),
@@ -161,10 +193,9 @@ impl Shared {
         }
     }
 
-    /// Computes a view beside the worker.
-    pub(crate) fn run_view(self: &Arc<Self>, job: ViewJob) -> Result<(), CallError> {
-        self.check_running()?;
-        Ok(self.views.submit(self, job)?)
+    /// A place for a view that is to be computed beside the worker.
+    pub(crate) fn place_for_view(&self) -> Result<Place<ViewJob>, NotTaken> {
+        self.view_pool.reserve()
     }
 
     /// Runs a procedure beside the worker.
@@ -239,9 +270,19 @@ impl Shared {
 
     /// Notes that the database cannot go on. The first reason stays, and is what everybody gets.
     pub(crate) fn stop(&self, reason: &str) -> Stopped {
-        self.views.close();
+        let stopped = self.stopped.get_or_init(|| Stopped(reason.into())).clone();
+        self.view_pool.close();
         self.procedures.close();
-        self.stopped.get_or_init(|| Stopped(reason.into())).clone()
+        self.views.stop(&stopped);
+        stopped
+    }
+
+    /// Why a thread beside the worker does not answer.
+    pub(crate) fn lost(&self) -> CallError {
+        match self.check_running() {
+            Ok(()) => CallError::Broke(Fault::Protocol("the thread that ran it has ended".into())),
+            Err(stopped) => stopped.into(),
+        }
     }
 
     /// An error if the database cannot go on.

@@ -14,11 +14,12 @@ use orrery_host_abi::{
 use tokio::sync::{SemaphorePermit, oneshot};
 
 use crate::{
-    database::{CallError, Caller, Database, Stopped},
+    database::{Args, CallError, Caller, Database, Stopped},
     query::{
         self, Asker, Changed, Compiled, Limits, Query, QueryError, Relation, Repeats, Rights, Source,
         Sources, ViewRows,
     },
+    readers::{self, Recipient, ViewCall, ViewJob},
     running::Running,
     store::{Snapshot, Writer},
     worker::Job,
@@ -188,9 +189,26 @@ impl Database {
             }
         }
         for place in places {
-            let name = &work.running.module().views[place].name;
-            let view = Arc::clone(work.running.view(name)?);
-            let rows = self.view_rows(&work.running, &view, &work.snapshot, caller).await?.rows;
+            let def = &work.running.module().views[place];
+            if !def.params.elements.is_empty() {
+                return Err(SqlError::Invalid(format!(
+                    "the view `{}` takes parameters, and a query has no way to give them; read it over HTTP",
+                    def.name
+                )));
+            }
+            let (view, args) = work.running.prepare_view(&def.name, &Args::Bsatn(Bytes::new()))?;
+            let call = ViewCall {
+                running: Arc::clone(&work.running),
+                asked_by: view.asked_by(caller.identity),
+                view,
+                args,
+                snapshot: work.snapshot.clone(),
+            };
+            let (reply, rows) = oneshot::channel();
+            let place_for_view = self.shared().place_for_view().map_err(CallError::from)?;
+            let job = ViewJob { call, recipient: Box::new(OneTable(reply)) };
+            place_for_view.submit(self.shared(), job).map_err(CallError::from)?;
+            let rows = rows.await.map_err(|_| self.shared().lost())??;
             work.views.push((place, rows));
         }
         Ok(work)
@@ -226,6 +244,21 @@ impl Database {
 
     fn sql_limits(&self) -> SqlLimits {
         SqlLimits::new(self.shared().host.config())
+    }
+}
+
+/// A query that reads a view as one of its tables. What it tells of that is held back with the rest of its result.
+struct OneTable(oneshot::Sender<Result<Bytes, CallError>>);
+
+impl Recipient for OneTable {
+    fn is_waiting(&self) -> bool {
+        !self.0.is_closed()
+    }
+
+    fn receive(self: Box<Self>, _: ViewCall, result: Option<Result<readers::ViewRows, CallError>>) {
+        if let Some(result) = result {
+            let _ = self.0.send(result.map(|view| view.rows));
+        }
     }
 }
 

@@ -29,9 +29,10 @@ use crate::{
     scheduler::Scheduler,
     schema::{self, Catalog, SchemaError, Stored},
     session::{ImmediateCall, Session},
-    shared::Shared,
+    shared::{Shared, SnapshotTaken},
     sql::{SqlCall, SqlError, SqlLimits, SqlReply, SqlResult, run_in_transaction},
     store::{Table, TxOffset, Writer},
+    views::Moment,
 };
 
 /// The stack of a thread on which modules run: room for what a module may use of it, and for the host calls that
@@ -285,9 +286,16 @@ impl Worker {
     fn look_aside(&mut self) {
         let Some(requests) = self.shared.asides.take() else { return };
         if !requests.snapshots.is_empty() {
-            let snapshot = self.writer().snapshot();
+            let taken = SnapshotTaken {
+                snapshot: self.writer().snapshot(),
+                running: Arc::clone(&self.running),
+                moment: Moment {
+                    commits: self.shared.views.dependents.commits(),
+                    generation: self.running.generation,
+                },
+            };
             for reply in requests.snapshots {
-                let _ = reply.send((snapshot.clone(), Arc::clone(&self.running)));
+                reply(taken.clone());
             }
         }
         for (identity, connection) in requests.gone {
@@ -466,6 +474,7 @@ impl Worker {
         });
         if committed.is_ok() {
             self.swap(prepared);
+            self.shared.views.program_changed(&self.shared, &self.running);
         }
         self.reschedule();
         committed?;
@@ -498,6 +507,8 @@ impl Worker {
             // `init` has rolled back all of it, so the old program fits the data again.
             self.swap(before);
             self.immediate_calls = asked_for;
+        } else {
+            self.shared.views.program_changed(&self.shared, &self.running);
         }
         self.reschedule();
         initialised
@@ -565,6 +576,13 @@ impl Worker {
         let tables = self.writer.iter().flat_map(Writer::tables);
         let tables = tables.filter(|table| table.spec().id.0 >= schema::FIRST_USER_ID);
         self.shared.stats.rows.store(tables.map(Table::row_count).sum(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.stop("its worker has ended");
+        self.shared.asides.close();
     }
 }
 

@@ -147,9 +147,9 @@ impl World {
     }
 
     fn rows(&self, view: &str) -> Vec<u8> {
-        let reply = self.runtime.block_on(self.database().view_once(&caller(), view, &[]));
-        let Ok(ViewReply::Rows { rows, .. }) = reply else { panic!("{view} gives no rows: {reply:?}") };
-        rows.to_vec()
+        let reply = self.runtime.block_on(self.database().view_once(&caller(), view, &Args::none(), &[]));
+        let Ok(ViewReply::Rows(answer)) = reply else { panic!("{view} gives no rows: {reply:?}") };
+        answer.rows.to_vec()
     }
 
     /// Everything that ran.

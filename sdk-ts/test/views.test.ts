@@ -54,6 +54,19 @@ const functions = {
   maybeHigh: module.view({ public: true }, t.option(player.rowType), (ctx) =>
     ctx.from.player.where((row) => row.owner.eq(ctx.sender)),
   ),
+  atLeast: module.anonymousView(
+    { public: true },
+    { level: t.u32() },
+    t.array(player.rowType),
+    (ctx, { level }) => ctx.from.player.where((row) => row.level.gte(level)),
+  ),
+  mineNamed: module.view(
+    { public: true, name: 'my_named' },
+    { name: t.string(), ids: t.array(t.u64()) },
+    t.array(player.rowType),
+    (ctx, { name, ids }) =>
+      [...ctx.db.player.owner.filter(ctx.sender)].filter((row) => row.name === name && ids.includes(row.id)),
+  ),
   broken: module.anonymousView({ public: true }, t.array(Total), (() => 5) as any),
   later: module.anonymousView({ public: true }, t.array(Total), (async () => []) as any),
 };
@@ -80,6 +93,23 @@ test('a view answers rows', () => {
   assert.deepEqual(db.view('total'), [{ count: 2n }]);
   assert.deepEqual(db.view('names'), [{ name: 'Ada!' }, { name: 'Grace!' }]);
   assert.deepEqual(new Database(functions).view('first'), []);
+});
+
+test('a view is told its arguments', () => {
+  const db = newDatabase();
+  assert.deepEqual(
+    db.definition.views.map(({ params }) => params.map(({ name }) => name)).filter((names) => names.length > 0),
+    [['level'], ['name', 'ids']],
+  );
+  assert.equal(
+    db.view('atLeast', 1n, { level: 7 }),
+    'SELECT * FROM "player" WHERE "player"."level" >= 7',
+  );
+  const ids = (name: string, ids: bigint[]) =>
+    (db.view('mineNamed', 8n, { name, ids }) as any[]).map((row) => row.id);
+  assert.deepEqual(ids('Grace', [1n, 2n]), [2n]);
+  assert.deepEqual(ids('Grace', [1n]), []);
+  assert.deepEqual(ids('Ada', [1n, 2n]), []);
 });
 
 test('a view answers a query', () => {

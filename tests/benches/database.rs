@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesUnordered};
-use orrery_runtime::{ClientPolicy, Database, Program, ProgramKind};
+use orrery_runtime::{Args, ClientPolicy, Database, Program, ProgramKind};
 use orrery_tests::{modules, modules::Language, random::Random};
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -225,7 +225,7 @@ impl Bench {
         self.runtime.spawn(async move {
             let (mut scans, began) = (0u32, Instant::now());
             while !over.load(Ordering::Relaxed) {
-                database.view_once(&caller, "total", &[]).await.expect("the view answers");
+                database.view_once(&caller, "total", &Args::none(), &[]).await.expect("the view answers");
                 scans += 1;
             }
             f64::from(scans) * f64::from(MILLION) / began.elapsed().as_secs_f64()

@@ -2,14 +2,15 @@
 //! same machine, because machines differ more than designs do.
 //!
 //! `make bench` runs all; `cargo bench -p orrery-tests -- database` one part: `store` (native code on the store
-//! alone), `border` (into a module and back), `database` (modules through `Database`), `memory`, `http`, or
-//! `typescript`, `typescript-memory` and `typescript-soak` (the same module in TypeScript, beside the one in Rust).
+//! alone), `border` (into a module and back), `database` (modules through `Database`), `memory`, `http`, `streams`
+//! (views that many read as they change), or `typescript`, `typescript-memory` and `typescript-soak` (the same module in TypeScript, beside the one in Rust).
 
 mod bench;
 mod border;
 mod database;
 mod http;
 mod store;
+mod streams;
 mod table;
 mod typescript;
 mod zipf;
@@ -17,12 +18,13 @@ mod zipf;
 use std::process::Command;
 
 fn main() {
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("store", store::run),
         ("border", border::run),
         ("database", database::run),
         ("memory", database::memory),
         ("http", http::run),
+        ("streams", streams::run),
         ("typescript", typescript::run),
         ("typescript-memory", typescript::memory),
         ("typescript-soak", typescript::soak),

@@ -184,6 +184,13 @@ impl Connection {
         Ok((length > 0).then_some(chunk))
     }
 
+    /// Reads so many bytes.
+    pub fn receive_bytes(&mut self, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     fn receive_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.stream.read_line(&mut line)? == 0 {

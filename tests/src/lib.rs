@@ -10,6 +10,7 @@
 pub mod browser;
 mod cli;
 mod database;
+pub mod events;
 pub mod http;
 pub mod modules;
 pub mod openapi;

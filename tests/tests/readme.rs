@@ -51,6 +51,8 @@ fn its_commands_print_what_it_says() {
 
     for (number, Step { command, expected }) in steps.iter().enumerate() {
         let printed = fs::read_to_string(user.home().join(format!("{number}.out"))).unwrap();
+        // Lines of CSV end as those of HTTP do.
+        let printed = printed.replace("\r\n", "\n");
         assert!(
             matches(printed.trim_end(), expected.trim_end()),
             "$ {command}\nshould print\n{expected}\nand prints\n{printed}"

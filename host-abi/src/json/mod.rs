@@ -8,13 +8,15 @@
 //!   option is its value or `null`, identities are hexadecimal text, times are RFC 3339.
 //!
 //! [`JsonWriter`] writes any of them straight from BSATN; [`args_from_json`] and [`value_from_json`] read the
-//! first two.
+//! first two, [`args_from_plain_json`] and [`plain_from_text`] the last.
 
 mod read;
 mod typed;
 mod write;
 
-pub use read::{ArgsError, args_from_json, value_from_json};
+pub use read::{
+    ArgsError, args_from_json, args_from_plain_json, plain_from_text, type_name, value_from_json,
+};
 pub(crate) use typed::{Typed, TypedJson, variant};
 pub use write::{Dialect, JsonWriter};
 

@@ -1,4 +1,6 @@
-//! Reading SATS-JSON into BSATN, led by the type.
+//! Reading JSON into BSATN, led by the type: SATS-JSON, or plain JSON.
+
+mod plain;
 
 use std::fmt::{self, Write as _};
 
@@ -7,6 +9,8 @@ use serde::de::{
 };
 use smallvec::SmallVec;
 
+use self::plain::PlainSeed;
+pub use self::plain::{plain_from_text, type_name};
 use crate::{AlgebraicType, Element, MAX_TYPE_DEPTH, ProductType, SumType, Typespace, hex};
 
 /// Why JSON is not a value of the type expected.
@@ -41,6 +45,18 @@ pub fn args_from_json(
     })
 }
 
+/// The same from plain JSON, as [`Dialect::Plain`](super::Dialect::Plain) writes it. In an object, what is optional may
+/// be left out.
+pub fn args_from_plain_json(
+    json: &[u8],
+    params: &ProductType,
+    typespace: &Typespace,
+) -> Result<Vec<u8>, ArgsError> {
+    read_in(Notation::Plain, json, typespace, |context, deserializer| {
+        ProductSeed { context, product: params }.deserialize(deserializer)
+    })
+}
+
 /// Reads a value of a type. The result is its BSATN. Nothing but white space may follow.
 pub fn value_from_json(json: &[u8], ty: &AlgebraicType, typespace: &Typespace) -> Result<Vec<u8>, ArgsError> {
     read(json, typespace, |context, deserializer| ValueSeed { context, ty }.deserialize(deserializer))
@@ -54,7 +70,20 @@ fn read<'t>(
         &mut serde_json::Deserializer<serde_json::de::SliceRead<'_>>,
     ) -> Result<(), serde_json::Error>,
 ) -> Result<Vec<u8>, ArgsError> {
-    let mut context = Context { typespace, out: Vec::with_capacity(json.len()), path: SmallVec::new() };
+    read_in(Notation::Sats, json, typespace, read)
+}
+
+fn read_in<'t>(
+    notation: Notation,
+    json: &[u8],
+    typespace: &'t Typespace,
+    read: impl FnOnce(
+        &mut Context<'t>,
+        &mut serde_json::Deserializer<serde_json::de::SliceRead<'_>>,
+    ) -> Result<(), serde_json::Error>,
+) -> Result<Vec<u8>, ArgsError> {
+    let mut context =
+        Context { notation, typespace, out: Vec::with_capacity(json.len()), path: SmallVec::new() };
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     match read(&mut context, &mut deserializer).and_then(|()| deserializer.end()) {
         Ok(()) => Ok(context.out),
@@ -62,8 +91,21 @@ fn read<'t>(
     }
 }
 
+/// What JSON is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notation {
+    /// SATS-JSON, with or without names.
+    Sats,
+    /// Plain JSON.
+    Plain,
+}
+
+/// The tag of an option without value.
+const NONE: u8 = 1;
+
 /// What is carried along while reading.
 struct Context<'t> {
+    notation: Notation,
     typespace: &'t Typespace,
     /// The BSATN so far.
     out: Vec<u8>,
@@ -84,6 +126,12 @@ impl<'t> Context<'t> {
         let value = read(self)?;
         self.path.pop();
         Ok(value)
+    }
+
+    /// Whether a product may do without an element of that type.
+    fn may_be_absent(&self, ty: &AlgebraicType) -> bool {
+        self.notation == Notation::Plain
+            && follow(ty, self.typespace).is_ok_and(|ty| ty.as_option().is_some())
     }
 
     fn path(&self) -> String {
@@ -115,18 +163,10 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Self { context, mut ty } = self;
-        // References that only lead to references would go on for ever. Any other nesting of types needs
-        // nesting of JSON, which the JSON reader bounds.
-        let mut hops = 0;
-        while let AlgebraicType::Ref(target) = ty {
-            hops += 1;
-            ty = match context.typespace.get(*target) {
-                Some(ty) if hops <= MAX_TYPE_DEPTH => ty,
-                _ => {
-                    return Err(D::Error::custom(format_args!("type reference {target} cannot be resolved")));
-                }
-            };
+        let Self { context, ty } = self;
+        let ty = follow(ty, context.typespace).map_err(D::Error::custom)?;
+        if context.notation == Notation::Plain && plain::is_different(ty) {
+            return PlainSeed { context, ty }.deserialize(deserializer);
         }
         macro_rules! number {
             ($ty:ty) => {{
@@ -166,6 +206,22 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// The type that a type stands for, if it is a reference.
+///
+/// References that only lead to references would go on for ever. Any other nesting of types needs nesting of JSON, which
+/// the JSON reader bounds.
+fn follow<'t>(mut ty: &'t AlgebraicType, typespace: &'t Typespace) -> Result<&'t AlgebraicType, String> {
+    let mut hops = 0;
+    while let AlgebraicType::Ref(target) = ty {
+        hops += 1;
+        ty = match typespace.get(*target) {
+            Some(ty) if hops <= MAX_TYPE_DEPTH => ty,
+            _ => return Err(format!("type reference {target} cannot be resolved")),
+        };
+    }
+    Ok(ty)
 }
 
 /// Reads a product from an object or an array.
@@ -233,8 +289,15 @@ impl<'de> Visitor<'de> for ProductSeed<'_, '_> {
             })?;
             found[place] = Some((from, self.context.out.len()));
         }
-        if let Some(place) = found.iter().position(Option::is_none) {
-            return Err(A::Error::custom(format_args!("missing field {}", Name(&elements[place]))));
+        for (place, found) in found.iter_mut().enumerate().filter(|(_, found)| found.is_none()) {
+            if !self.context.may_be_absent(&elements[place].ty) {
+                return Err(A::Error::custom(format_args!("missing field {}", Name(&elements[place]))));
+            }
+            let from = self.context.out.len();
+            self.context.out.push(NONE);
+            *found = Some((from, from + 1));
+            is_in_order &= place == next;
+            next = place + 1;
         }
         if !is_in_order {
             let mut sorted = Vec::with_capacity(self.context.out.len() - start);
@@ -360,7 +423,7 @@ impl<'de> Visitor<'de> for SumVisitor<'_, '_> {
         if self.sum.as_option().is_none() {
             return Err(E::invalid_type(serde::de::Unexpected::Unit, &self));
         }
-        self.context.out.push(1);
+        self.context.out.push(NONE);
         Ok(())
     }
 }

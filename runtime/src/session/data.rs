@@ -2,8 +2,11 @@
 
 use orrery_host_abi::{Errno, HostError, IndexId, ScheduleAt, TableId, Timestamp, bsatn::Decode};
 
-use super::{Data, State, TablesRead};
-use crate::store::{IndexRef, Inserted, KeyError, Table, WriteError, Writer};
+use super::{Data, State};
+use crate::{
+    store::{IndexRef, Inserted, KeyError, Table, WriteError, Writer},
+    views::Key,
+};
 
 /// Schedules must begin within this many milliseconds: what fits into the peer's timer wheel.
 const SCHEDULE_DELAY_LIMIT_MS: u64 = (1 << 36) - 1;
@@ -20,7 +23,7 @@ impl State {
         match &self.data {
             Data::Write(writer) => found(writer.table(table)),
             Data::Read(snapshot, _) => {
-                note(&mut self.tables_read, table);
+                self.reads.table(table);
                 found(snapshot.table(table))
             }
             Data::Lent(loan) => loan
@@ -30,11 +33,13 @@ impl State {
         }
     }
 
-    /// Does something with an index, whose table is noted as read.
+    /// Does something with an index. All of its table is noted as read, or if `point` gives a key, only the rows with
+    /// that key.
     #[inline]
     pub(super) fn read_index<T>(
         &mut self,
         index: IndexId,
+        point: impl FnOnce(IndexRef<'_>) -> Option<u64>,
         read: impl FnOnce(IndexRef<'_>) -> Result<T, HostError>,
     ) -> Result<T, HostError> {
         let found = |table: Option<&Table>| {
@@ -45,7 +50,10 @@ impl State {
             Data::Read(snapshot, _) => {
                 let table = snapshot.index_table(index).and_then(|table| snapshot.table(table));
                 if let Some(table) = table {
-                    note(&mut self.tables_read, table.id());
+                    match table.index(index).and_then(point) {
+                        Some(number) => self.reads.key(Key { table: table.id(), index, number }),
+                        None => self.reads.table(table.id()),
+                    }
                 }
                 found(table)
             }
@@ -106,14 +114,6 @@ impl State {
 #[inline]
 fn table_of(writer: &Writer, index: IndexId) -> Option<&Table> {
     writer.index_table(index).and_then(|table| writer.table(table))
-}
-
-/// Adds a table to those that were read.
-#[inline]
-fn note(tables: &mut TablesRead, table: TableId) {
-    if !tables.contains(&table) {
-        tables.push(table);
-    }
 }
 
 /// What the module sees of an error of a write.

@@ -15,7 +15,6 @@ use orrery_host_abi::{
     Advance, ConnectionId, Errno, Function, HostCalls, HostError, Identity, IndexId, IterId, LogLevel,
     LogRecord, TableId, Timestamp,
 };
-use smallvec::SmallVec;
 
 use crate::{
     clock::Clock,
@@ -23,7 +22,8 @@ use crate::{
     log::ModuleLog,
     pace::Pace,
     schema::{Catalog, system_index, system_table},
-    store::{RangeArgs, Snapshot, WriteError, Writer},
+    store::{IndexRef, RangeArgs, Snapshot, WriteError, Writer},
+    views::Reads,
 };
 use data::{key_error, write_error};
 use procedure::Procedure;
@@ -47,14 +47,12 @@ struct State {
     token: Option<(ConnectionId, Arc<str>)>,
     iters: RowIters,
     timers: Vec<Option<(Box<str>, Instant)>>,
-    tables_read: TablesRead,
+    /// What a view has read.
+    reads: Reads,
     immediate_calls: Vec<ImmediateCall>,
     /// Only in a procedure or an HTTP handler.
     procedure: Option<Procedure>,
 }
-
-/// The tables that a view has read.
-pub(crate) type TablesRead = SmallVec<[TableId; 8]>;
 
 /// A call that a module wants to happen soon, outside its transaction.
 #[derive(Debug)]
@@ -103,7 +101,7 @@ impl Session {
             token: None,
             iters: RowIters::default(),
             timers: Vec::new(),
-            tables_read: TablesRead::new(),
+            reads: Reads::default(),
             immediate_calls: Vec::new(),
             procedure: None,
         }))
@@ -145,11 +143,11 @@ impl Session {
         }
     }
 
-    /// Ends a call that might read; the tables that it has read.
-    pub(crate) fn end_read(&mut self) -> TablesRead {
+    /// Ends a call that might read; what it has read.
+    pub(crate) fn end_read(&mut self) -> Reads {
         self.end();
         self.0.data = Data::None;
-        std::mem::take(&mut self.0.tables_read)
+        std::mem::take(&mut self.0.reads)
     }
 
     fn end(&mut self) {
@@ -226,7 +224,8 @@ impl HostCalls for Session {
     ) -> Result<IterId, HostError> {
         let mut collector = self.0.iters.collector();
         let range = RangeArgs { prefix, prefix_elems, start, end };
-        self.0.read_index(index, |index| {
+        let point = |index: IndexRef<'_>| index.number_of_point(&index.point_of_range(&range)?).ok();
+        self.0.read_index(index, point, |index| {
             for row in index.range(&range).map_err(|error| key_error(&error))? {
                 collector.push(row);
             }
@@ -253,7 +252,8 @@ impl HostCalls for Session {
         point: &[u8],
     ) -> Result<IterId, HostError> {
         let mut collector = self.0.iters.collector();
-        self.0.read_index(index, |index| {
+        let number = |index: IndexRef<'_>| index.number_of_point(point).ok();
+        self.0.read_index(index, number, |index| {
             for row in index.point(point).map_err(|error| key_error(&error))? {
                 collector.push(row);
             }

@@ -56,7 +56,7 @@ impl ChangeSet {
     }
 
     /// How much memory it holds, about.
-    pub(super) fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity()
             + self.ends.capacity() * size_of::<usize>()
             + self.tables.capacity() * size_of::<TableEntry>()

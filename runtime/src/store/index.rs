@@ -309,6 +309,15 @@ impl Plan {
     fn hash(&self, key: &KeyBytes) -> u64 {
         self.hasher.hash_one(&key[..])
     }
+
+    fn number(&self, key: &EncodedKey) -> u64 {
+        match key {
+            EncodedKey::U64(key) => *key,
+            EncodedKey::U128(key) => self.hasher.hash_one(key),
+            EncodedKey::Words(key) => self.hasher.hash_one(key),
+            EncodedKey::Bytes(key) => self.hash(key),
+        }
+    }
 }
 
 /// A tree of the rows, by their keys.
@@ -397,6 +406,20 @@ impl<'a> IndexRef<'a> {
     /// The key, as for [`Self::point`], if no other can lie in that range. The arguments need not be valid.
     pub fn point_of_range(&self, args: &RangeArgs<'_>) -> Option<Vec<u8>> {
         self.index.plan.key.point_of_range(args).map(|key| key.to_vec())
+    }
+
+    /// A number for the key of a row of the table, there or not: rows with the same key have the same, rows with
+    /// others hardly ever. It differs from one process to the next.
+    #[inline]
+    pub fn key_number(&self, row: &[u8]) -> u64 {
+        let plan = &self.index.plan;
+        plan.number(&plan.key.of_row(self.layout, row))
+    }
+
+    /// The same for a key, as for [`Self::point`].
+    pub fn number_of_point(&self, key: &[u8]) -> Result<u64, KeyError> {
+        let plan = &self.index.plan;
+        Ok(plan.number(&plan.key.of_point(key)?))
     }
 
     /// All rows; in key order, unless it is a hash index.

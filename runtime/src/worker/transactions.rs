@@ -12,6 +12,7 @@ use crate::{
     schema::note_allocated,
     session::CallContext,
     store::{CommitError, WriteError, Writer},
+    views::Slot,
 };
 
 /// What is not the module's doing is not held to the limit of what it may store.
@@ -159,8 +160,13 @@ impl Worker {
                 {
                     scheduler.apply(catalog, writer, &commit.changes, self.shared.now());
                 }
-                // Nobody subscribes to changes yet; the next commit can use the memory.
-                self.writer_mut().recycle(commit.changes);
+                let shared = &self.shared;
+                let wake = |slot: Arc<Slot>| slot.compute(shared);
+                let spare = shared.views.dependents.committed(commit.changes, self.writer(), wake);
+                if let Some(spare) = spare {
+                    // The next commit can use the memory.
+                    self.writer_mut().recycle(spare);
+                }
                 Ok(())
             }
             Err(CommitError::Failed(error)) => Err(self.shared.stop(&error.to_string()).into()),

@@ -78,11 +78,15 @@ export type ViewResult<Returns extends ViewReturn> =
       : never;
 
 /** A view as its author writes it. */
-export type ViewFn<S, Returns extends ViewReturn> = (ctx: ViewCtx<S>) => ViewResult<Returns>;
+export type ViewFn<S, Returns extends ViewReturn, Params extends ParamsObj = {}> = (
+  ctx: ViewCtx<S>,
+  args: InferParams<Params>,
+) => ViewResult<Returns>;
 
 /** A view that is the same for everybody, as its author writes it. */
-export type AnonymousViewFn<S, Returns extends ViewReturn> = (
+export type AnonymousViewFn<S, Returns extends ViewReturn, Params extends ParamsObj = {}> = (
   ctx: AnonymousViewCtx<S>,
+  args: InferParams<Params>,
 ) => ViewResult<Returns>;
 
 /** An HTTP handler as its author writes it. */
@@ -149,6 +153,7 @@ export interface ViewDeclaration extends FunctionDeclaration {
   readonly kind: 'view';
   readonly isAnonymous: boolean;
   readonly isPublic: boolean;
+  readonly params: ParamsObj;
   readonly returns: ViewReturn;
 }
 

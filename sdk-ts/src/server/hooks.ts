@@ -42,7 +42,7 @@ interface ProcedureTarget extends TargetWithParams {
   readonly returns: ValueType;
 }
 
-interface ViewTarget extends Target {
+interface ViewTarget extends TargetWithParams {
   readonly returns: ValueType;
 }
 
@@ -86,8 +86,9 @@ export class ModuleHooks {
       modules.flatMap((inner) =>
         inner.views
           .filter(({ declaration }) => declaration.isAnonymous === isAnonymous)
-          .map(({ exportName, declaration: { fn, returns } }) => ({
+          .map(({ exportName, declaration: { fn, params, returns } }) => ({
             ...target(inner, exportName, fn),
+            readArgs: argsReader(params),
             returns: returns.valueType,
           })),
       );
@@ -119,14 +120,14 @@ export class ModuleHooks {
     if (typeof result === 'object' && result !== null) checkReducerResult(name, result);
   }
 
-  __call_view__(id: number, sender: bigint, _args: Uint8Array): { data: Uint8Array } {
+  __call_view__(id: number, sender: bigint, args: Uint8Array): { data: Uint8Array } {
     const view = this.#views[id]!;
-    return runView(view, viewContext(view.module, sender));
+    return runView(view, viewContext(view.module, sender), this.#read(view.readArgs(), viewOf(args)));
   }
 
-  __call_view_anon__(id: number, _args: Uint8Array): { data: Uint8Array } {
+  __call_view_anon__(id: number, args: Uint8Array): { data: Uint8Array } {
     const view = this.#anonymousViews[id]!;
-    return runView(view, anonymousViewContext(view.module));
+    return runView(view, anonymousViewContext(view.module), this.#read(view.readArgs(), viewOf(args)));
   }
 
   __call_procedure__(
@@ -137,7 +138,7 @@ export class ModuleHooks {
     args: Uint8Array,
   ): Uint8Array {
     const { module, name, fn, readArgs, writeResult, returns } = this.#procedures[id]!;
-    const values = this.#read(readArgs(), new DataView(args.buffer, args.byteOffset, args.byteLength));
+    const values = this.#read(readArgs(), viewOf(args));
     const ctx = procedureContext(module, sender, connection, micros);
     const result = checkSync(__spacetimedb_end_short_backtrace(fn, ctx, values), `the procedure ${name}`);
     return encode(
@@ -175,6 +176,10 @@ function target(module: Module, exportName: string, fn: Target['fn']): Target {
   return { name: module.prefix + exportName, module, fn };
 }
 
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 function argsReader(params: ParamsObj): () => Read {
   const fields = Object.entries(params).map(([name, type]) => ({ name, type: type.valueType }));
   const type: ValueType = { kind: 'product', name: undefined, fields };
@@ -189,8 +194,8 @@ function checkReducerResult(name: string, result: object): void {
     throw new SenderError(String((result as { value?: unknown }).value));
 }
 
-function runView({ name, fn, returns }: ViewTarget, ctx: object): { data: Uint8Array } {
-  const result = checkSync(__spacetimedb_end_short_backtrace(fn, ctx, undefined), `the view ${name}`);
+function runView({ name, fn, returns }: ViewTarget, ctx: object, args: unknown): { data: Uint8Array } {
+  const result = checkSync(__spacetimedb_end_short_backtrace(fn, ctx, args), `the view ${name}`);
   const writer = takeWriter();
   if (isQuery(result)) {
     writer.u8(QUERY);

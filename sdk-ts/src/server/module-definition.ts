@@ -159,7 +159,7 @@ function writeViews(writer: BsatnWriter, module: Module, typespace: Typespace, n
     writer.u32(declaration.isAnonymous ? counts.anonymous++ : counts.sender++);
     writer.u8(declaration.isPublic ? 1 : 0);
     writer.u8(declaration.isAnonymous ? 1 : 0);
-    typespace.writeElements(writer, []);
+    writeParams(writer, declaration.params, typespace);
     rowOfView(exportName, declaration.returns.valueType);
     typespace.write(writer, declaration.returns.valueType);
   });
@@ -237,6 +237,10 @@ function writeFunction(
 ): void {
   names.add('Function', exportName, name);
   writer.string(exportName);
+  writeParams(writer, params, typespace);
+}
+
+function writeParams(writer: BsatnWriter, params: ParamsObj, typespace: Typespace): void {
   typespace.writeElements(
     writer,
     Object.entries(params).map(([param, type]) => ({ name: param, type: type.valueType })),

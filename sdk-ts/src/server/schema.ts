@@ -144,6 +144,7 @@ export class Schema<Entries> {
   /**
    * Rows that are computed from tables whenever somebody looks, and that may differ from caller to caller.
    *
+   * @param params what whoever looks has to say, each with its type; not known to SpacetimeDB, where views have none
    * @param returns `t.array(…)` or `t.option(…)` of a row or object with a name
    * @param fn returns rows, or a query made from `ctx.from`
    */
@@ -151,17 +152,31 @@ export class Schema<Entries> {
     options: ViewOptions,
     returns: Returns,
     fn: ViewFn<SchemaType<Entries>, Returns>,
-  ): ViewExport<ViewFn<SchemaType<Entries>, Returns>> {
-    return this.#view(options, returns, fn, false);
+  ): ViewExport<ViewFn<SchemaType<Entries>, Returns>>;
+  view<const Params extends ParamsObj, const Returns extends ViewReturn>(
+    options: ViewOptions,
+    params: Params,
+    returns: Returns,
+    fn: ViewFn<SchemaType<Entries>, Returns, Params>,
+  ): ViewExport<ViewFn<SchemaType<Entries>, Returns, Params>>;
+  view(...args: any[]): any {
+    return this.#view(args, false);
   }
 
-  /** A view that is the same for everybody, so it is computed once for all. */
+  /** A view that is the same for everybody, so it is computed once for all who ask with the same arguments. */
   anonymousView<const Returns extends ViewReturn>(
     options: ViewOptions,
     returns: Returns,
     fn: AnonymousViewFn<SchemaType<Entries>, Returns>,
-  ): ViewExport<AnonymousViewFn<SchemaType<Entries>, Returns>> {
-    return this.#view(options, returns, fn, true);
+  ): ViewExport<AnonymousViewFn<SchemaType<Entries>, Returns>>;
+  anonymousView<const Params extends ParamsObj, const Returns extends ViewReturn>(
+    options: ViewOptions,
+    params: Params,
+    returns: Returns,
+    fn: AnonymousViewFn<SchemaType<Entries>, Returns, Params>,
+  ): ViewExport<AnonymousViewFn<SchemaType<Entries>, Returns, Params>>;
+  anonymousView(...args: any[]): any {
+    return this.#view(args, true);
   }
 
   /** A function that answers HTTP requests. A router says which. */
@@ -209,9 +224,10 @@ export class Schema<Entries> {
     });
   }
 
-  #view(options: ViewOptions, returns: ViewReturn, fn: (ctx: any) => unknown, isAnonymous: boolean): any {
-    checkFunction(fn);
-    const { kind } = returns.valueType;
+  #view(args: any[], isAnonymous: boolean): any {
+    const { options, params, rest } = splitArguments(args, 2);
+    const [returns, fn] = rest;
+    const { kind } = (returns as ViewReturn).valueType;
     if (kind !== 'array' && kind !== 'option') {
       throw new TypeError('a view returns t.array(…) or t.option(…) of a row or object');
     }
@@ -221,6 +237,7 @@ export class Schema<Entries> {
       name: options.name,
       isAnonymous,
       isPublic: options.public,
+      params,
       returns,
       fn,
     };

@@ -93,12 +93,13 @@ export class Database {
   }
 
   /** The rows of a view, or the query that it answers. */
-  view(name: string, sender = 1n): any[] | string {
-    const { id, returns, typespace, isAnonymous } = find(this.#views, name);
+  view(name: string, sender = 1n, args: object = {}): any[] | string {
+    const { id, params, returns, typespace, isAnonymous } = find(this.#views, name);
+    const bytes = encode({ product: params }, args, typespace);
     const { data } = this.host.transaction(() =>
       isAnonymous
-        ? this.hooks.__call_view_anon__(id, new Uint8Array(0))
-        : this.hooks.__call_view__(id, sender, new Uint8Array(0)),
+        ? this.hooks.__call_view_anon__(id, bytes)
+        : this.hooks.__call_view__(id, sender, bytes),
     );
     const decoder = new Decoder(data);
     if (decoder.u8() === 1) return decoder.string();

@@ -93,6 +93,26 @@ export const anonymous = spacetimedb.anonymousView({ public: true }, t.array(per
   ctx.sender;
   return [];
 });
+export const withArguments = spacetimedb.view(
+  { public: true },
+  { minId: t.u64(), names: t.array(t.string()) },
+  t.array(person.rowType),
+  (ctx, args) => {
+    expect<Equal<typeof args.minId, bigint>>();
+    expect<Equal<typeof args.names, string[]>>();
+    // @ts-expect-error there is no such parameter
+    args.maxId;
+    return ctx.from.person.where((row) => row.id.gte(args.minId));
+  },
+);
+export const anonymousWithArguments = spacetimedb.anonymousView(
+  { public: true, name: 'person_by_id' },
+  { id: t.u64() },
+  t.option(person.rowType),
+  (ctx, { id }) => ctx.db.person.id.find(id),
+);
+// @ts-expect-error without parameters there are no arguments
+spacetimedb.view({ public: true }, t.array(person.rowType), (ctx, { id }) => []);
 // @ts-expect-error rows of another table
 spacetimedb.view({ public: true }, t.array(person.rowType), (ctx) => ctx.from.timer);
 // @ts-expect-error a column is missing

@@ -64,7 +64,7 @@ impl Call {
 }
 
 /// JSON as it is; anything else that cannot have been meant as JSON is a text.
-fn argument(text: &str) -> Result<Box<RawValue>> {
+pub(super) fn argument(text: &str) -> Result<Box<RawValue>> {
     match serde_json::from_str(text) {
         Ok(json) => Ok(json),
         Err(error) if text.trim_start().starts_with(['{', '[', '"']) => {

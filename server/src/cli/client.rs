@@ -70,10 +70,13 @@ impl Client {
 
     /// `GET`, with an `Accept` header if the form of the answer matters.
     pub(super) fn get(&self, path: &str, accept: Option<&str>) -> Result<Response<Body>> {
-        let mut request = self.request(Method::GET, path)?;
-        if let Some(accept) = accept {
-            request = request.header(header::ACCEPT, accept);
-        }
+        let headers: Vec<_> = accept.iter().map(|accept| ("accept", *accept)).collect();
+        self.get_with(path, &headers)
+    }
+
+    /// `GET` with more headers.
+    pub(super) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response<Body>> {
+        let request = with_headers(self.request(Method::GET, path)?, headers);
         self.check(self.agent.run(request.body(())?))
     }
 
@@ -84,7 +87,18 @@ impl Client {
 
     /// `POST`.
     pub(super) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Response<Body>> {
-        self.send(Method::POST, path, content_type, body)
+        self.send(Method::POST, path, content_type, body, &[])
+    }
+
+    /// `POST` with more headers.
+    pub(super) fn post_with(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        headers: &[(&str, &str)],
+    ) -> Result<Response<Body>> {
+        self.send(Method::POST, path, content_type, body, headers)
     }
 
     /// `POST` of what a file holds, which may be more than fits in memory.
@@ -98,11 +112,19 @@ impl Client {
 
     /// `PUT`.
     pub(super) fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Response<Body>> {
-        self.send(Method::PUT, path, content_type, body)
+        self.send(Method::PUT, path, content_type, body, &[])
     }
 
-    fn send(&self, method: Method, path: &str, content_type: &str, body: &[u8]) -> Result<Response<Body>> {
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        headers: &[(&str, &str)],
+    ) -> Result<Response<Body>> {
         let request = self.request(method, path)?.header(header::CONTENT_TYPE, content_type);
+        let request = with_headers(request, headers);
         self.check(self.agent.run(request.body(body)?))
     }
 
@@ -147,6 +169,10 @@ impl Client {
         }
         Err(refused)
     }
+}
+
+fn with_headers(request: request::Builder, headers: &[(&str, &str)]) -> request::Builder {
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
 }
 
 /// The whole of an answer.

@@ -87,6 +87,15 @@ pub(super) struct Start {
     /// How many views of one database may run at the same time
     #[arg(long, default_value_t = 2, value_name = "N")]
     view_instances: usize,
+    /// How many streams of views of one database may be open at the same time; more are turned away
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    view_streams: usize,
+    /// How much the answers of one database's views may take that are kept because nothing they show has changed
+    #[arg(long, default_value = "64MiB", value_name = "SIZE")]
+    view_cache: HumanSize,
+    /// How large the answer of a view may be
+    #[arg(long, default_value = "64MiB", value_name = "SIZE")]
+    view_limit: HumanSize,
     /// By how much a database's journal grows before a checkpoint is written: less makes for a quicker start after a
     /// crash, more for less writing
     #[arg(long, default_value = "64MiB", value_name = "SIZE")]
@@ -154,6 +163,8 @@ impl Start {
             transaction_limit: self.transaction_timeout.0,
             queue_capacity: self.queue_capacity.max(1),
             view_instances: self.view_instances.max(1),
+            view_cache_bytes: self.view_cache.0,
+            view_limit: self.view_limit.0,
             checkpoint_journal_bytes: self.checkpoint_after.0.max(1),
             procedure_instances: self.procedure_instances.max(1),
             outbound: self.outbound_http.sender(),
@@ -173,6 +184,7 @@ impl Start {
                 .min(CONNECTIONS_MAX),
             program_len_max: usize::try_from(self.program_limit.0).unwrap_or(usize::MAX),
             body_len_max: BODY_LEN_MAX,
+            view_streams_max: self.view_streams,
         };
 
         let (stop, stopped) = watch::channel(false);

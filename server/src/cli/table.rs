@@ -28,6 +28,20 @@ impl Row {
     }
 }
 
+impl fmt::Display for Row {
+    /// On one line, each value with its name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (name, value)) in self.0.iter().enumerate() {
+            let text = match value {
+                Value::String(text) => one_line(text),
+                value => value.to_string(),
+            };
+            write!(f, "{}{name}: {text}", if place > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;

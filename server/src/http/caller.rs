@@ -13,7 +13,7 @@ use orrery_host_abi::ConnectionId;
 use orrery_runtime as runtime;
 
 use super::{App, Refusal};
-use crate::auth::Credentials;
+use crate::auth::{Authority, Credentials};
 
 const IDENTITY: HeaderName = HeaderName::from_static("spacetime-identity");
 const IDENTITY_TOKEN: HeaderName = HeaderName::from_static("spacetime-identity-token");
@@ -71,15 +71,15 @@ pub(super) fn required_credentials(
 pub(super) fn on_new_connection(app: &App, credentials: &Credentials) -> runtime::Caller {
     runtime::Caller {
         identity: credentials.identity,
-        connection: new_connection(app),
+        connection: new_connection(&app.authority),
         token_payload: credentials.payload.clone(),
     }
 }
 
 /// A connection number that nobody else has.
-pub(super) fn new_connection(app: &App) -> ConnectionId {
+pub(super) fn new_connection(authority: &Authority) -> ConnectionId {
     // Zero means none, and 1 is as unlikely as any other number.
-    ConnectionId(u128::from_le_bytes(app.authority.random()).max(1))
+    ConnectionId(u128::from_le_bytes(authority.random()).max(1))
 }
 
 fn presented_token<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Option<Cow<'a, str>>, Refusal> {

@@ -108,6 +108,13 @@ fn write(app: &App) -> String {
             .map(|(count, class)| (format!("{{status=\"{class}xx\"}}"), count.load(Ordering::Relaxed))),
     );
 
+    family(
+        "orrery_view_streams",
+        "gauge",
+        "Streams of views that are open.",
+        &mut one(app.streams.count() as u64),
+    );
+
     let running: Vec<_> =
         app.control.running().iter().map(|running| labels_and_stats(app, running)).collect();
     family("orrery_databases_open", "gauge", "Databases that are open.", &mut one(running.len() as u64));
@@ -124,6 +131,13 @@ fn write(app: &App) -> String {
     by_database("orrery_views_unchanged_total", "counter", "View calls answered without the module.", |s| {
         s.views_unchanged
     });
+    by_database("orrery_view_cache_bytes", "gauge", "Memory that answers of views take.", |s| {
+        s.view_cache_bytes
+    });
+    by_database("orrery_live_views", "gauge", "Views that are kept up for those who watch.", |s| {
+        s.live_views
+    });
+    by_database("orrery_view_watchers", "gauge", "Clients that watch a view.", |s| s.view_watchers);
     by_database(
         "orrery_procedures_run_total",
         "counter",

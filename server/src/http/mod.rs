@@ -5,6 +5,8 @@ mod backup;
 mod body;
 mod call;
 mod caller;
+mod compress;
+mod csv;
 mod database;
 mod error;
 mod etag;
@@ -29,6 +31,8 @@ use std::{sync::Arc, time::Instant};
 
 use tokio::sync::{Semaphore, watch};
 
+use orrery_runtime::Caller;
+
 use crate::{auth::Authority, control::Control};
 
 pub(crate) use error::Refusal;
@@ -45,6 +49,9 @@ pub(crate) struct App {
     uploads: Semaphore,
     counters: metrics::Counters,
     writers: rows::Writers,
+    streams: view::Streams,
+    /// Who asks where nobody sees it.
+    nobody: Caller,
     started: Instant,
     shutdown: watch::Receiver<bool>,
 }
@@ -58,6 +65,8 @@ pub(crate) struct Limits {
     pub(crate) program_len_max: usize,
     /// Bytes of the arguments of a call, and of any other body.
     pub(crate) body_len_max: usize,
+    /// Streams of views that are open at the same time, of one database.
+    pub(crate) view_streams_max: usize,
 }
 
 impl App {
@@ -68,6 +77,8 @@ impl App {
         limits: Limits,
         shutdown: watch::Receiver<bool>,
     ) -> Arc<Self> {
+        let (identity, token_payload) = authority.anonymous();
+        let connection = caller::new_connection(&authority);
         Arc::new(Self {
             control,
             authority,
@@ -75,6 +86,9 @@ impl App {
             uploads: Semaphore::new(body::UPLOADS_MIB_MAX),
             counters: metrics::Counters::default(),
             writers: rows::Writers::default(),
+            // Some connections are left for those who want to know something at once.
+            streams: view::Streams::new(limits.connections_max / 4 * 3, limits.view_streams_max),
+            nobody: Caller { identity, connection, token_payload },
             started: Instant::now(),
             shutdown,
         })

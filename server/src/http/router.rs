@@ -11,8 +11,8 @@ use axum::{
 };
 
 use super::{
-    App, backup, call, caller, database, health, identity, logs, metrics, names, openapi, publish, route,
-    schema, sql, upgrade, view,
+    App, backup, call, caller, compress, database, health, identity, logs, metrics, names, openapi, publish,
+    route, schema, sql, upgrade, view,
 };
 
 /// The content type of all JSON. SpacetimeDB's command line compares it as a whole, so it has no parameters.
@@ -37,10 +37,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/database/{db}/sql", post(sql::sql))
         .route("/v1/database/{db}/schema", get(schema::schema))
         .route("/v1/database/{db}/logs", get(logs::logs))
-        .layer(middleware::from_fn_with_state(app.clone(), caller::identify));
+        .layer(middleware::from_fn_with_state(app.clone(), caller::identify))
+        .layer(middleware::from_fn(compress::compress_json));
 
     Router::new()
-        .route("/v1/database/{db}/view/{view}", get(view::view))
+        .route("/v1/database/{db}/view/{view}", get(view::view).post(view::view))
         .route("/v1/database/{db}/openapi.json", get(openapi::openapi))
         .route("/v1/database/{db}/docs", get(openapi::page))
         .route("/v1/database/{db}/route", any(route::empty))

@@ -150,7 +150,7 @@ pub(super) fn preflight() -> Response<Body> {
         (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("*")),
         (
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("authorization, accept, content-type, if-none-match"),
+            HeaderValue::from_static("authorization, accept, content-type, if-none-match, last-event-id"),
         ),
     ];
     let mut response = Response::new(Body::empty());
