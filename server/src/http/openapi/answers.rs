@@ -31,7 +31,7 @@ pub(super) const NOT_ACCEPTABLE: Refusal =
     Refusal::new(406, "NotAcceptable", "The rows are not to be had in that form.");
 pub(super) const TOO_SLOW: Refusal = Refusal::new(408, "TooSlow", "The body took too long to arrive.");
 pub(super) const TOO_LARGE: Refusal = Refusal::new(413, "TooLarge", "The body is too long.");
-pub(super) const NOT_JSON: Refusal = Refusal::new(415, "NotJson", "The body is not `application/json`.");
+pub(super) const NOT_JSON: Refusal = Refusal::new(415, "NotJson", "The body is of a type that is not taken.");
 pub(super) const PROCEDURE_FAILED: Refusal = Refusal::new(
     500,
     "ProcedureFailed",
@@ -70,12 +70,13 @@ const ALL: [&Refusal; 15] = [
 ];
 
 /// The headers of answers: what they are called under `components.headers` and on the wire, and what they say.
-const HEADERS: [(&str, &str, &str); 5] = [
+const HEADERS: [(&str, &str, &str); 6] = [
     (
         "ETag",
         "etag",
         "Names this answer. Sent back in `If-None-Match`, it saves sending what has not changed.",
     ),
+    ("TotalCount", "x-total-count", "How many rows there are on all pages together."),
     ("RetryAfter", "retry-after", "After how many seconds it is worth trying again."),
     (
         "ExecutionDuration",
@@ -126,10 +127,19 @@ pub(super) fn response_components() -> Map<String, Value> {
 /// `components.headers`.
 pub(super) fn header_components() -> Map<String, Value> {
     let header = |&(name, _, description): &(&str, &str, &str)| {
-        let ty = if matches!(name, "RetryAfter" | "ExecutionDuration") { "integer" } else { "string" };
+        let ty = if matches!(name, "RetryAfter" | "ExecutionDuration" | "TotalCount") {
+            "integer"
+        } else {
+            "string"
+        };
         (name.to_owned(), json!({ "description": description, "schema": { "type": ty } }))
     };
     HEADERS.iter().map(header).collect()
+}
+
+/// A reference to one of [`response_components`].
+pub(super) fn reference_to(refusal: &Refusal) -> Value {
+    reference("responses", refusal.name)
 }
 
 fn reference(kind: &str, name: &str) -> Value {

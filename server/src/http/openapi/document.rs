@@ -17,7 +17,7 @@ What the module of this database offers over HTTP.
 
 Whoever sends no token acts under a new identity each time. `POST /v1/identity` gives one to keep.
 
-Rows of views are plain JSON. Arguments are SATS-JSON: structs as objects (or arrays of their members in order), \
+Rows of views and arguments for them are plain JSON. Arguments of calls are SATS-JSON: structs as objects (or arrays of their members in order), \
 a variant with its payload as `{\"variant\": payload}` (or `[tag, payload]`), an option as `{\"some\": value}` or \
 `null`, bytes as hexadecimal digits (or an array of numbers). Numbers that are longer than 64 bits or than 53 bits \
 are whole in all of these: a client should not read them as floating point.";
@@ -47,6 +47,18 @@ pub(super) fn document(name: &str, program: Hash, module: &ModuleDef, audience: 
                 },
             },
             "parameters": {
+                "Limit": {
+                    "name": "limit",
+                    "in": "query",
+                    "description": "At most so many rows.",
+                    "schema": { "type": "integer", "minimum": 0 },
+                },
+                "Offset": {
+                    "name": "offset",
+                    "in": "query",
+                    "description": "From this row on, counted from zero.",
+                    "schema": { "type": "integer", "minimum": 0 },
+                },
                 "IfNoneMatch": {
                     "name": "If-None-Match",
                     "in": "header",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use orrery_host_abi::{
-    AlgebraicType, ModuleDef, ProductType,
+    AlgebraicType, Element, ModuleDef, ProductType,
     module_def::{HttpRouteDef, ViewDef, ViewReturns},
 };
 use serde_json::{Map, Value, json};
@@ -40,8 +40,7 @@ const CALL_REFUSALS: [&Refusal; 8] = [
 ];
 
 /// How the request for a view may be refused.
-const VIEW_REFUSALS: [&Refusal; 8] = [
-    &answers::NOT_MODIFIED,
+const VIEW_REFUSALS: [&Refusal; 7] = [
     &answers::INVALID_REQUEST,
     &answers::INVALID_TOKEN,
     &answers::TURNED_AWAY,
@@ -131,7 +130,7 @@ impl<'m, 's> Operations<'m, 's> {
             "requestBody": {
                 "description": "The arguments, by name or in order, in SATS-JSON.",
                 "required": true,
-                "content": { "application/json": { "schema": self.schemas.arguments(params) } },
+                "content": { "application/json": { "schema": self.schemas.arguments(Form::Argument, params) } },
             },
             "responses": answers,
         })
@@ -147,22 +146,56 @@ impl<'m, 's> Operations<'m, 's> {
 
     fn views(&mut self) {
         for view in &self.module.views {
-            // One with parameters cannot be asked for yet.
-            if !self.shows(!view.is_public) || !view.params.elements.is_empty() {
+            if !self.shows(!view.is_public) {
                 continue;
             }
-            let operation = self.view(view);
-            self.paths.insert(format!("/view/{}", escape(&view.name)), json!({ "get": operation }));
+            let mut item = json!({});
+            // What the URL means by a name of its own, a parameter cannot be called there.
+            if view.params.elements.iter().all(|param| !is_reserved(param)) {
+                item["get"] = self.view(view);
+            }
+            if !view.params.elements.is_empty() {
+                item["post"] = self.view_with_body(view);
+            }
+            self.paths.insert(format!("/view/{}", escape(&view.name)), item);
         }
     }
 
+    /// The arguments in the URL.
     fn view(&mut self, view: &ViewDef) -> Value {
+        let mut operation = self.rows_of(view, &view.name, &["ETag", "TotalCount"], &[]);
+        let mut parameters: Vec<Value> =
+            view.params.elements.iter().map(|param| self.query_parameter(param)).collect();
+        parameters.extend(["Limit", "Offset", "IfNoneMatch"].map(parameter));
+        operation["parameters"] = parameters.into();
+        operation["responses"]["304"] = answers::reference_to(&answers::NOT_MODIFIED);
+        operation
+    }
+
+    /// The arguments in the body.
+    fn view_with_body(&mut self, view: &ViewDef) -> Value {
+        let refusals = [&answers::TOO_SLOW, &answers::TOO_LARGE, &answers::NOT_JSON];
+        let id = format!("post_{}", view.name);
+        let mut operation = self.rows_of(view, &id, &["TotalCount"], &refusals);
+        operation["parameters"] = json!(["Limit", "Offset"].map(parameter));
+        operation["requestBody"] = json!({
+            "description": "The arguments, by name or in order, in plain JSON or SATS-JSON.",
+            "required": true,
+            "content": {
+                "application/json": { "schema": self.schemas.arguments(Form::Row, &view.params) },
+                "application/sats+json": { "schema": self.schemas.arguments(Form::Argument, &view.params) },
+            },
+        });
+        operation
+    }
+
+    fn rows_of(&mut self, view: &ViewDef, id: &str, shown: &[&str], refusals: &[&Refusal]) -> Value {
         let rows = json!({
             "description": "The rows.",
-            "headers": headers(&["ETag"]),
+            "headers": headers(shown),
             "content": self.row_formats(view),
         });
-        let answers = answers(("200", rows), VIEW_REFUSALS.iter().copied());
+        let answers = answers(("200", rows), VIEW_REFUSALS.iter().chain(refusals).copied());
         let mut description = String::from(match view.returns {
             ViewReturns::Rows | ViewReturns::Query => "The rows that it shows now.",
             ViewReturns::Option => "The row that it shows now, if there is one.",
@@ -174,18 +207,24 @@ impl<'m, 's> Operations<'m, 's> {
             description.push_str(" It is not declared public.");
         }
         json!({
-            "operationId": unused(view.name.to_string(), &mut self.ids),
+            "operationId": unused(id.to_owned(), &mut self.ids),
             "tags": [VIEWS],
             "summary": signature(&view.name, &view.params),
             "description": description,
-            "parameters": self.view_parameters(view),
             "responses": answers,
         })
     }
 
-    /// What may be said in the request for a view.
-    fn view_parameters(&mut self, _view: &ViewDef) -> Value {
-        json!([{ "$ref": "#/components/parameters/IfNoneMatch" }])
+    /// An argument as a part of the URL: text as it is, the rest in plain JSON.
+    fn query_parameter(&mut self, param: &Element) -> Value {
+        let schema = self.schemas.of(Form::Row, &param.ty);
+        json!({
+            "name": param.name.as_deref().unwrap_or_default(),
+            "in": "query",
+            // What is left out is an option without value.
+            "required": !self.schemas.is_option(&param.ty),
+            "schema": schema,
+        })
     }
 
     /// The forms in which a view's rows can be had, by content type.
@@ -195,11 +234,17 @@ impl<'m, 's> Operations<'m, 's> {
         if view.returns == ViewReturns::Option {
             rows["maxItems"] = 1.into();
         }
+        let text = |description: &str| json!({ "schema": { "type": "string", "description": description } });
         json!({
             "application/json": { "schema": rows },
-            "application/x-ndjson": {
-                "schema": { "type": "string", "description": "A row a line, each as in `application/json`." },
-            },
+            "application/x-ndjson": text("A row a line, each as in `application/json`."),
+            "application/sats+json": { "schema": { "type": "array", "description": "The rows in SATS-JSON." } },
+            "text/csv": text("The names of the columns, and a row a line."),
+            "application/octet-stream": {},
+            "text/event-stream": text(
+                "The rows (`snapshot`), and what changes in them from then on (`change`), until the `end`. \
+                 Without `limit` and `offset`."
+            ),
         })
     }
 
@@ -264,6 +309,15 @@ fn handler(
         operation["requestBody"] = json!({ "required": false, "content": { "*/*": {} } });
     }
     operation
+}
+
+/// Whether the URL of a view uses the name for itself.
+fn is_reserved(param: &Element) -> bool {
+    matches!(param.name.as_deref(), Some("limit" | "offset" | "token"))
+}
+
+fn parameter(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/parameters/{name}") })
 }
 
 fn append(text: &mut Value, more: &str) {

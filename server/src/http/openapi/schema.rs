@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 /// The form that a value has in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Form {
-    /// In a row of a view: plain JSON.
+    /// In a row of a view or an argument for one: plain JSON.
     Row,
-    /// In arguments: SATS-JSON with names. What is read takes more than that, so this is one way to write it.
+    /// In arguments of calls: SATS-JSON with names. What is read takes more than that, so this is one way to write it.
     Argument,
     /// In what a procedure returns: SATS-JSON without names.
     Result,
@@ -63,13 +63,13 @@ impl<'m> Schemas<'m> {
     }
 
     /// The schema of a function's arguments.
-    pub(super) fn arguments(&mut self, params: &ProductType) -> Value {
+    pub(super) fn arguments(&mut self, form: Form, params: &ProductType) -> Value {
         if params.elements.is_empty() {
-            return unit(Form::Argument);
+            return unit(form);
         }
-        let mut in_order = self.in_order(Form::Argument, params);
+        let mut in_order = self.in_order(form, params);
         in_order["title"] = "in order".into();
-        match self.by_name(Form::Argument, params) {
+        match self.by_name(form, params) {
             Some(mut by_name) => {
                 by_name["title"] = "by name".into();
                 json!({ "oneOf": [by_name, in_order] })
@@ -263,18 +263,23 @@ impl<'m> Schemas<'m> {
     }
 
     fn leads_to_u8(&self, ty: &AlgebraicType) -> bool {
+        self.follow(ty) == Some(&AlgebraicType::U8)
+    }
+
+    /// Whether a value may be left out.
+    pub(super) fn is_option(&self, ty: &AlgebraicType) -> bool {
+        self.follow(ty).is_some_and(|ty| ty.as_option().is_some())
+    }
+
+    /// What a type refers to, however often.
+    fn follow<'t>(&'t self, ty: &'t AlgebraicType) -> Option<&'t AlgebraicType> {
         let mut ty = ty;
         // As many steps as there are types lead to the end, or round in a circle.
         for _ in 0..=self.module.typespace.types.len() {
-            match ty {
-                AlgebraicType::Ref(target) => match self.module.typespace.get(*target) {
-                    Some(next) => ty = next,
-                    None => return false,
-                },
-                ty => return *ty == AlgebraicType::U8,
-            }
+            let AlgebraicType::Ref(target) = ty else { return Some(ty) };
+            ty = self.module.typespace.get(*target)?;
         }
-        false
+        None
     }
 }
 
@@ -580,7 +585,7 @@ mod tests {
         let module = ModuleDef::default();
         let of = |ty: AlgebraicType| {
             let AlgebraicType::Product(params) = ty else { panic!() };
-            Schemas::new(&module).arguments(&params)
+            Schemas::new(&module).arguments(Form::Argument, &params)
         };
         let two = of(product([("a", AlgebraicType::U8), ("b", AlgebraicType::Bool)]));
         assert_eq!(two["oneOf"][0]["required"], json!(["a", "b"]));

@@ -122,6 +122,13 @@ function resolve(schema) {
   return schema ?? {};
 }
 
+/** The parameter, or what it refers to. */
+function parameterOf(parameter) {
+  const name = String(parameter.$ref ?? '').split('/').pop();
+  const known = api.components?.parameters ?? {};
+  return name && Object.hasOwn(known, name) ? known[name] : parameter;
+}
+
 const isUnit = schema => schema.maxItems === 0;
 
 /** A few words for a type. */
@@ -413,7 +420,7 @@ function panel({ method, path, operation }) {
   const stop = h('button', { type: 'button', hidden: true }, 'Stop');
 
   // What goes into the query.
-  const queries = (operation.parameters ?? []).filter(it => it.in === 'query').map(parameter => {
+  const queries = (operation.parameters ?? []).map(parameterOf).filter(it => it.in === 'query').map(parameter => {
     const input = h('input', { id: newId(), type: 'text', spellcheck: 'false', autocomplete: 'off' });
     const label = parameter.required ? parameter.name : `${parameter.name} (optional)`;
     form.append(field(parameter.schema ?? {}, label, input, parameter));
