@@ -87,6 +87,11 @@ impl<W: Work> Pool<W> {
         self.reserve_within(self.config.threads_max.min(self.config.waiting_max))
     }
 
+    /// The same however much waits, for work of which there is only so much anyway.
+    pub(crate) fn reserve_in_any_case(self: &Arc<Self>) -> Result<Place<W>, NotTaken> {
+        self.reserve_within(usize::MAX)
+    }
+
     fn reserve_within(self: &Arc<Self>, waiting_max: usize) -> Result<Place<W>, NotTaken> {
         let mut state = self.state.lock();
         if state.is_closed {

@@ -198,6 +198,12 @@ impl Shared {
         self.view_pool.reserve()
     }
 
+    /// The same for a view that somebody watches, which must not end because many change at once: there is one
+    /// computation at a time for each.
+    pub(crate) fn place_for_live_view(&self) -> Result<Place<ViewJob>, NotTaken> {
+        self.view_pool.reserve_in_any_case()
+    }
+
     /// Runs a procedure beside the worker.
     pub(crate) fn run_procedure(self: &Arc<Self>, job: ProcedureJob) -> Result<(), CallError> {
         self.check_running()?;

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use orrery_host_abi::{ConnectionId, Identity};
+use orrery_runtime::{Args, Caller, DatabaseKey, Host, HostConfig, Program, ProgramKind, ViewReply};
 use orrery_tests::{
     Database, Server,
     project::{MODULE, Project},
@@ -89,4 +91,73 @@ fn what_cannot_be_loaded_is_refused_with_its_line() {
     fs::write(project.path("nonsense.js"), "this is not JavaScript").unwrap();
     let nonsense = run(&project, &["publish", &name, "--js-path", "nonsense.js"]).failed();
     assert!(nonsense.contains("nothing was published"), "{nonsense}");
+}
+
+/// A module whose views have parameters.
+const WITH_PARAMETERS: &str = "\
+import { schema, t, table } from 'orrery/server';
+const person = table({}, { name: t.string().index('btree'), age: t.u32() });
+const db = schema({ person });
+export default db;
+export const add = db.reducer({ name: t.string(), age: t.u32() }, (ctx, row) => {
+  ctx.db.person.insert(row);
+});
+export const adults = db.anonymousView({ public: true }, { minAge: t.u32() }, t.array(person.rowType), (ctx, { minAge }) =>
+  [...ctx.db.person.iter()].filter((row) => row.age >= minAge),
+);
+export const named = db.view({ public: true }, { name: t.string(), max: t.u32() }, t.array(person.rowType), (ctx, { name, max }) =>
+  [...ctx.db.person.name.filter(name)].slice(0, max),
+);
+";
+
+#[test]
+fn views_declare_parameters() {
+    let name = Database::new_name();
+    let project = Project::new(&[("people.ts", WITH_PARAMETERS)]);
+    run(&project, &["publish", "people.ts", &name]).ok();
+    let described = run(&project, &["describe", &name]).ok();
+    assert!(described.contains("min_age: u32") || described.contains("minAge: u32"), "{described}");
+    let missing = run(&project, &["view", &name, "adults"]).failed();
+    assert!(missing.contains("invalid arguments for view adults"), "{missing}");
+    let query = run(&project, &["sql", &name, "SELECT * FROM adults"]).failed();
+    assert!(query.contains("the view `adults` takes parameters"), "{query}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_are_told_their_arguments() {
+    let project = Project::new(&[("people.ts", WITH_PARAMETERS)]);
+    let bundle = project.bundle(&["people.ts"]);
+    let host = Host::new(HostConfig::default()).expect("the engines start");
+    let key = DatabaseKey { database: Identity([1; 32]), owner: Identity([2; 32]) };
+    let program = Program { kind: ProgramKind::Js, bytes: bundle.code.into() };
+    let database =
+        orrery_runtime::Database::create(&host, &project.path("data"), key, program).await.unwrap();
+    let caller =
+        Caller { identity: Identity([3; 32]), connection: ConnectionId(4), token_payload: "{}".into() };
+    let json = |text: &str| Args::Json(text.to_owned().into());
+    for person in [r#"["Ada", 36]"#, r#"["Ada", 7]"#, r#"["Grace", 50]"#] {
+        database.call_once(&caller, "add", json(person)).await.unwrap();
+    }
+    let count = async |view: &str, args: &str| {
+        let reply = database.view_once(&caller, view, &json(args), &[]).await.unwrap();
+        let ViewReply::Rows(answer) = reply else { panic!("no tag was given") };
+        u32::from_le_bytes(answer.rows[..4].try_into().unwrap())
+    };
+    for (view, args, rows) in [
+        ("adults", "[18]", 2),
+        ("adults", "[40]", 1),
+        ("adults", "[18]", 2),
+        ("named", r#"["Ada", 9]"#, 2),
+        ("named", r#"{"max": 1, "name": "Ada"}"#, 1),
+        ("named", r#"["Alan", 9]"#, 0),
+    ] {
+        assert_eq!(count(view, args).await, rows, "{view} {args}");
+    }
+    let run = database.stats().views_run;
+    assert_eq!(run, 5, "what was asked for before is not computed again");
+    database.call_once(&caller, "add", json(r#"["Alan", 41]"#)).await.unwrap();
+    assert_eq!(count("named", r#"["Ada", 9]"#).await, 2);
+    assert_eq!(database.stats().views_run, run, "another name was looked up");
+    assert_eq!(count("named", r#"["Alan", 9]"#).await, 1);
+    assert_eq!(count("adults", "[18]").await, 3);
 }

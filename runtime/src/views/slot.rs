@@ -273,7 +273,9 @@ impl Computation {
             return self.settle(Outcome::Unanswered(Unanswered::ProgramChanged));
         };
         // Before it is too late to say why it is not taken.
-        let place = match self.shared.place_for_view() {
+        let shared = &self.shared;
+        let place = if self.slot.is_live() { shared.place_for_live_view() } else { shared.place_for_view() };
+        let place = match place {
             Ok(place) => place,
             Err(error) => return self.settle(Outcome::Unanswered(CallError::from(error).into())),
         };
