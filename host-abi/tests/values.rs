@@ -6,7 +6,7 @@ use orrery_host_abi::{
     AlgebraicType, AlgebraicValue, ConnectionId, Element, Hash, Identity, Layout, ProductType, RowLayout,
     Timestamp, Typespace,
     bsatn::{Decode, DecodeError, Encode},
-    json::{Dialect, JsonWriter, value_from_json},
+    json::{Dialect, JsonWriter, args_from_plain_json, plain_from_text, value_from_json},
 };
 use proptest::prelude::*;
 use sats::de::DeserializeSeed as _;
@@ -107,6 +107,35 @@ proptest! {
         for dialect in [Dialect::Typed, Dialect::Untyped, Dialect::Stored, Dialect::Plain] {
             let writer = JsonWriter::new(&ty, &Typespace::default(), dialect).unwrap();
             prop_assert_eq!(writer.write(&bytes, &mut Vec::new()).ok(), their_len);
+        }
+    }
+
+    #[test]
+    fn plain_json_is_read_as_it_was_written((ty, value) in any_typed_value()) {
+        let bytes = value.to_bsatn();
+        let written = write(&ty, &bytes, Dialect::Plain);
+        // Floats that are no numbers and options of options are both `null`, which tells less than they are.
+        let is_exact = !written.contains("null");
+        let params = ProductType { elements: [Element { name: Some("it".into()), ty: ty.clone() }].into() };
+        for json in [format!("[{written}]"), format!(r#"{{"it":{written}}}"#)] {
+            let read = args_from_plain_json(json.as_bytes(), &params, &Typespace::default());
+            prop_assert!(read.is_ok() || !is_exact, "{}: {:?}", json, read);
+            if let Ok(read) = read {
+                prop_assert_eq!(write(&ty, &read, Dialect::Plain), written.clone());
+                prop_assert!(read == bytes || !is_exact, "{}", json);
+            }
+        }
+        // What is a text there has no quotes where there is only text.
+        let text = serde_json::from_str::<String>(&written).unwrap_or_else(|_| written.clone());
+        let read = plain_from_text(&text, &ty, &Typespace::default());
+        prop_assert!(read == Ok(bytes) || !is_exact, "{}: {:?}", text, read);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(ty in any_type(), text in ".*") {
+        if let Ok(bytes) = plain_from_text(&text, &ty, &Typespace::default()) {
+            let layout = Layout::new(&ty, &Typespace::default()).unwrap();
+            prop_assert_eq!(layout.validate(&bytes), Ok(bytes.len()));
         }
     }
 
