@@ -404,7 +404,7 @@ impl Database {
         let write = move || {
             pool::stand_back();
             let mut out = out;
-            let written = backup.write(&mut out, Pace::new(&at_work));
+            let written = backup.write(&mut out, Pace::of_backup(&at_work));
             // Whoever waits for the end may take it that nothing is held any more.
             drop(backup);
             done(out, written);

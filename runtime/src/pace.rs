@@ -16,10 +16,12 @@ use std::{
 
 /// How long a view runs before it looks at the worker. Most views have ended before that.
 const STRETCH: Duration = Duration::from_millis(1);
-/// How much longer than it ran a view sleeps if the worker is at work: then it takes a tenth of a core.
-const SLEEP_FACTOR: u32 = 9;
+/// How much longer than it ran a view sleeps if the worker is at work: then it takes a twentieth of a core.
+const SLEEP_FACTOR: u32 = 19;
 /// The longest sleep: on a machine that is overrun, a stretch may have taken very long.
-const SLEEP_MAX: Duration = Duration::from_millis(20);
+const SLEEP_MAX: Duration = Duration::from_millis(40);
+/// How long a view sleeps in all. Its time is limited, and it must not be used up in waiting.
+const VIEW_SLEEP_MAX: Duration = Duration::from_secs(5);
 
 /// Whether the worker of a database is at work.
 #[derive(Debug, Default)]
@@ -38,12 +40,19 @@ pub(crate) struct Pace {
     worker: Arc<AtWork>,
     /// When the present stretch began.
     began: Instant,
+    /// How long it may still sleep.
+    left: Duration,
 }
 
 impl Pace {
     /// When a view begins.
-    pub(crate) fn new(worker: &Arc<AtWork>) -> Self {
-        Self { worker: Arc::clone(worker), began: Instant::now() }
+    pub(crate) fn of_view(worker: &Arc<AtWork>) -> Self {
+        Self { worker: Arc::clone(worker), began: Instant::now(), left: VIEW_SLEEP_MAX }
+    }
+
+    /// When a backup begins, which has all the time.
+    pub(crate) fn of_backup(worker: &Arc<AtWork>) -> Self {
+        Self { left: Duration::MAX, ..Self::of_view(worker) }
     }
 
     /// Now and then while it runs.
@@ -58,7 +67,9 @@ impl Pace {
     #[cold]
     fn look(&mut self, ran: Duration) {
         if self.worker.0.load(Ordering::Relaxed) {
-            thread::sleep((ran * SLEEP_FACTOR).min(SLEEP_MAX));
+            let sleep = (ran * SLEEP_FACTOR).min(SLEEP_MAX).min(self.left);
+            self.left -= sleep;
+            thread::sleep(sleep);
         }
         self.began = Instant::now();
     }

@@ -84,7 +84,7 @@ impl ViewCall {
             time_limit: seat.shared.host.config().time_limit,
         };
         let context = CallContext { function: call.function, now: call.timestamp, token: None };
-        let pace = Pace::new(&seat.shared.at_work);
+        let pace = Pace::of_view(&seat.shared.at_work);
         let begin = |session: &mut Session| session.begin_read(snapshot.clone(), pace, context);
         let (outcome, reads) = seat.call(running, &call, begin, Session::end_read)?;
         seat.shared.stats.views_run.fetch_add(1, Ordering::Relaxed);

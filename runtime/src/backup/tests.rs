@@ -84,7 +84,7 @@ fn rows(writer: &Writer) -> Vec<Vec<Vec<u8>>> {
 }
 
 fn frames() -> Frames<Vec<u8>> {
-    Frames { out: Vec::new(), frame: Vec::new(), pace: Pace::new(&Arc::default()) }
+    Frames { out: Vec::new(), frame: Vec::new(), pace: Pace::of_backup(&Arc::default()) }
 }
 
 fn backup_of(writer: &Writer) -> Vec<u8> {
