@@ -32,11 +32,16 @@ pub fn check(input: &[u8]) {
     });
 }
 
-/// Whether members of a type have the same name, so that JSON cannot tell them apart. No module may have such types.
+/// Whether members of a type have the same name, so that JSON cannot tell them apart. One without a name is called as
+/// its place, and a number is taken for a place. No module may have such types.
 fn has_namesakes(ty: &AlgebraicType) -> bool {
     fn any<'t>(members: impl Iterator<Item = (Option<&'t str>, &'t AlgebraicType)>) -> bool {
         let mut seen = HashSet::new();
-        members.into_iter().any(|(name, ty)| name.is_some_and(|name| !seen.insert(name)) || has_namesakes(ty))
+        members.enumerate().any(|(place, (name, ty))| {
+            let is_number = name.is_some_and(|name| name.parse::<u32>().is_ok());
+            let name = name.map_or_else(|| place.to_string(), str::to_owned);
+            is_number || !seen.insert(name) || has_namesakes(ty)
+        })
     }
     match ty {
         AlgebraicType::Product(it) => any(it.elements.iter().map(|it| (it.name.as_deref(), &it.ty))),
