@@ -209,11 +209,19 @@ impl Running {
     }
 
     /// Finds a view, and reads the arguments for it.
-    pub(crate) fn prepare_view(&self, name: &str, args: &Args) -> Result<(Arc<View>, Bytes), CallError> {
+    pub(crate) fn prepare_view(
+        &self,
+        name: &str,
+        args: &Args,
+        is_owner: bool,
+    ) -> Result<(Arc<View>, Bytes), CallError> {
         let missing = || CallError::NoSuchFunction { kind: "view", name: name.to_owned() };
         let view = self.views.get(name).ok_or_else(missing)?;
-        let params = &self.module().views[view.place].params;
-        let args = self.read_args("view", name, args, params, &view.params)?;
+        let def = &self.module().views[view.place];
+        if !def.is_public && !is_owner {
+            return Err(missing());
+        }
+        let args = self.read_args("view", name, args, &def.params, &view.params)?;
         Ok((Arc::clone(view), args))
     }
 }

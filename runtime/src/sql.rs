@@ -196,7 +196,7 @@ impl Database {
                     def.name
                 )));
             }
-            let (view, args) = work.running.prepare_view(&def.name, &Args::Bsatn(Bytes::new()))?;
+            let (view, args) = work.running.prepare_view(&def.name, &Args::Bsatn(Bytes::new()), true)?;
             let call = ViewCall {
                 running: Arc::clone(&work.running),
                 asked_by: view.asked_by(caller.identity),

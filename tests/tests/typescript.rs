@@ -49,6 +49,26 @@ fn a_file_lends_its_name_to_the_database() {
     assert!(unnamed.contains("orrery publish index.ts NAME"), "{unnamed}");
 }
 
+/// Its types do not let a module declare one, but a program may have it.
+#[test]
+fn a_view_that_is_not_public_is_the_owners() {
+    let project = Project::new(&[(
+        "hidden.ts",
+        "import { schema, t, table } from 'orrery/server';\n\
+         const person = table({}, { name: t.string() });\nconst db = schema({ person });\nexport default db;\n\
+         export const add = db.reducer({ name: t.string() }, (ctx, row) => { ctx.db.person.insert(row); });\n\
+         export const all = db.anonymousView({ public: false as unknown as true }, t.array(person.rowType), \
+         ctx => [...ctx.db.person.iter()]);\n",
+    )]);
+    let name = Database::new_name();
+    run(&project, &["publish", "hidden.ts", &name]).ok();
+    run(&project, &["call", &name, "add", "Ada"]).ok();
+    // The answer is kept now, and still not for everybody.
+    assert!(run(&project, &["view", &name, "all"]).ok().contains("Ada"));
+    let answer = Server::shared().anonymous().view(&name, "all").expect(404);
+    assert!(!answer.text().contains("Ada"), "{}", answer.text());
+}
+
 #[test]
 fn errors_name_the_line_of_the_source() {
     let name = Database::new_name();

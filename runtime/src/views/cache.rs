@@ -190,6 +190,8 @@ fn why_not(key: &ViewKey, shape: &ViewShape, running: &Running) -> Option<ViewEn
     };
     let is_same = || -> Result<bool, LayoutError> {
         Ok(old_view.is_anonymous == new_view.is_anonymous
+            // Whether those who watch may is not asked again.
+            && old_view.is_public == new_view.is_public
             && old_view.return_type.resolve(&old.typespace)?
                 == new_view.return_type.resolve(&new.typespace)?
             && old_view.params.resolve(&old.typespace)? == new_view.params.resolve(&new.typespace)?)

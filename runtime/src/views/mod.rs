@@ -120,7 +120,8 @@ impl Database {
 
     /// The view of that name in the program that runs, and what its answer for these arguments is known by.
     fn look_up(&self, caller: &Caller, view: &str, args: &Args) -> Result<(Arc<View>, ViewKey), CallError> {
-        let (view, args) = self.shared().running().prepare_view(view, args)?;
+        let is_owner = caller.identity == self.key().owner;
+        let (view, args) = self.shared().running().prepare_view(view, args, is_owner)?;
         let key = ViewKey { view: Arc::clone(&view.name), args, asked_by: view.asked_by(caller.identity) };
         Ok((view, key))
     }

@@ -267,7 +267,7 @@ impl Computation {
         let SnapshotTaken { snapshot, running, moment } = taken;
         let key = &self.slot.key;
         // The program may be another one than when the arguments were read.
-        let prepared = running.prepare_view(&key.view, &Args::Bsatn(key.args.clone())).ok();
+        let prepared = running.prepare_view(&key.view, &Args::Bsatn(key.args.clone()), true).ok();
         let prepared = prepared.filter(|(view, _)| view.shape.per_caller == key.asked_by.is_some());
         let Some((view, args)) = prepared else {
             return self.settle(Outcome::Unanswered(Unanswered::ProgramChanged));
