@@ -4,12 +4,12 @@ use orrery_host_abi::{Call, Fault, Function, Outcome};
 use v8::{Global, Local, PinScope, Value};
 
 use super::{
+    callers::{Callers, connection, identity},
     fault::{Stop, Thrown, attempt},
     source::Source,
     state::{Failure, Registered},
-    values::{array_buffer, bigint, bytes_of, string, uint8_array},
+    values::{array_buffer, bytes_of, string, uint8_array},
 };
-use crate::engine::{connection_words, sender_words};
 
 pub(super) const DESCRIBE: &str = "__describe_module__";
 pub(super) const REDUCER: &str = "__call_reducer__";
@@ -34,6 +34,7 @@ pub(super) struct Hooks {
     anonymous_view: Option<Global<v8::Function>>,
     procedure: Option<Global<v8::Function>>,
     http_handler: Option<Global<v8::Function>>,
+    callers: Callers,
     /// What is different between the versions.
     kind: Kind,
 }
@@ -109,6 +110,7 @@ impl Hooks {
             anonymous_view: hooks.anonymous_view.clone(),
             procedure: hooks.procedure.clone(),
             http_handler: None,
+            callers: Callers::default(),
             kind: Kind::V1,
         })
     }
@@ -145,6 +147,7 @@ impl Hooks {
             anonymous_view: Some(anonymous_view),
             procedure: Some(procedure),
             http_handler,
+            callers: Callers::default(),
             kind: Kind::V2 {
                 this: Global::new(scope, this),
                 sender_error: Global::new(scope, sender_error),
@@ -172,8 +175,14 @@ impl Hooks {
 
 impl Hooks {
     /// Enters the module.
-    pub(super) fn call<'s>(&mut self, scope: &mut PinScope<'s, '_>, source: &Source, call: &Call) -> Answer {
-        match self.enter(scope, source, call) {
+    pub(super) fn call<'s>(
+        &mut self,
+        scope: &mut PinScope<'s, '_>,
+        context: Local<'s, v8::Context>,
+        source: &Source,
+        call: &Call,
+    ) -> Answer {
+        match self.enter(scope, context, source, call) {
             Ok(answer) => match self.outcome(scope, source, call.function, answer) {
                 Ok(outcome) => Answer::Ended(outcome),
                 Err(stop) => self.stopped(scope, source, call.function, stop),
@@ -183,46 +192,53 @@ impl Hooks {
         }
     }
 
+    #[inline]
     fn enter<'s>(
         &mut self,
         scope: &mut PinScope<'s, '_>,
+        context: Local<'s, v8::Context>,
         source: &Source,
         call: &Call,
     ) -> Result<Local<'s, Value>, Left<'s>> {
         let this = self.this(scope);
+        let enter = |scope: &mut PinScope<'s, '_>, hook: &v8::Function, arguments: &[Local<'s, Value>]| {
+            attempt(scope, source, |scope| hook.call_with_context(scope, context, this, arguments))
+                .map_err(Left::Stopped)
+        };
         let number = |scope: &PinScope<'s, '_>, id: u32| v8::Integer::new_from_unsigned(scope, id).into();
-        let caller = |scope: &PinScope<'s, '_>| bigint(scope, &sender_words(call.caller)).map(Into::into);
-        let connection =
-            |scope: &PinScope<'s, '_>| bigint(scope, &connection_words(call.connection)).map(Into::into);
-        let time = v8::BigInt::new_from_i64(scope, call.timestamp.0).into();
+        let time = |scope: &PinScope<'s, '_>| v8::BigInt::new_from_i64(scope, call.timestamp.0).into();
         match call.function {
             Function::Reducer(id) => {
-                let hook = hook(scope, self.reducer.as_ref(), REDUCER)?;
                 let args = self.reducer_arguments(scope, &call.args)?;
-                let arguments = [number(scope, id), caller(scope)?, connection(scope)?, time, args];
-                enter(scope, source, hook, this, &arguments)
+                let [caller, connection] = self.callers.bigints(scope, call.caller, call.connection)?;
+                let hook = hook(scope, self.reducer.as_ref(), REDUCER)?;
+                let arguments = [number(scope, id), caller.into(), connection.into(), time(scope), args];
+                enter(scope, hook, &arguments)
             }
             Function::View(id) => {
                 let hook = hook(scope, self.view.as_ref(), VIEW)?;
                 let args = uint8_array(scope, call.args.to_vec())?.into();
-                enter(scope, source, hook, this, &[number(scope, id), caller(scope)?, args])
+                let caller = identity(scope, call.caller)?.into();
+                enter(scope, hook, &[number(scope, id), caller, args])
             }
             Function::AnonymousView(id) => {
                 let hook = hook(scope, self.anonymous_view.as_ref(), ANONYMOUS_VIEW)?;
                 let args = uint8_array(scope, call.args.to_vec())?.into();
-                enter(scope, source, hook, this, &[number(scope, id), args])
+                enter(scope, hook, &[number(scope, id), args])
             }
             Function::Procedure(id) => {
                 let hook = hook(scope, self.procedure.as_ref(), PROCEDURE)?;
                 let args = uint8_array(scope, call.args.to_vec())?.into();
-                let arguments = [number(scope, id), caller(scope)?, connection(scope)?, time, args];
-                enter(scope, source, hook, this, &arguments)
+                let caller = identity(scope, call.caller)?.into();
+                let connection = connection(scope, call.connection)?.into();
+                let arguments = [number(scope, id), caller, connection, time(scope), args];
+                enter(scope, hook, &arguments)
             }
             Function::HttpHandler(id) => {
                 let hook = hook(scope, self.http_handler.as_ref(), HTTP_HANDLER)?;
                 let request = uint8_array(scope, call.args.to_vec())?.into();
                 let body = uint8_array(scope, call.body.to_vec())?.into();
-                enter(scope, source, hook, this, &[number(scope, id), time, request, body])
+                enter(scope, hook, &[number(scope, id), time(scope), request, body])
             }
         }
     }
@@ -253,12 +269,17 @@ impl Hooks {
         function: Function,
         answer: Local<'s, Value>,
     ) -> Result<Outcome, Stop<'s>> {
+        // What nearly all calls come to.
+        if let (Function::Reducer(_), Kind::V2 { .. }) = (function, &self.kind)
+            && answer.is_undefined()
+        {
+            return Ok(Outcome::Done(Vec::new()));
+        }
         attempt(scope, source, |scope| {
             let unfit = |text| Some(Outcome::Broke(Fault::Protocol(text)));
             match function {
                 Function::Reducer(_) => match self.kind {
                     Kind::V1 => v1_reducer_outcome(scope, answer),
-                    Kind::V2 { .. } if answer.is_undefined() => Some(Outcome::Done(Vec::new())),
                     Kind::V2 { .. } => unfit(not_what_it_should_be(REDUCER, "undefined", answer)),
                 },
                 Function::View(_) | Function::AnonymousView(_) => self.view_outcome(scope, function, answer),
@@ -370,28 +391,17 @@ impl From<Failure> for Left<'_> {
     }
 }
 
-fn hook<'s>(
-    scope: &PinScope<'s, '_>,
-    hook: Option<&Global<v8::Function>>,
+fn hook<'a, 's>(
+    scope: &mut PinScope<'s, '_>,
+    hook: Option<&'a Global<v8::Function>>,
     name: &str,
-) -> Result<Local<'s, v8::Function>, Left<'s>> {
+) -> Result<&'a v8::Function, Left<'s>> {
     match hook {
-        Some(hook) => Ok(Local::new(scope, hook)),
+        Some(hook) => Ok(hook.open(scope)),
         None => {
             Err(Left::Unfit(format!("the module declares such functions but has no hook `{name}` for them")))
         }
     }
-}
-
-#[inline]
-fn enter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    source: &Source,
-    hook: Local<'s, v8::Function>,
-    this: Local<'s, Value>,
-    arguments: &[Local<'s, Value>],
-) -> Result<Local<'s, Value>, Left<'s>> {
-    attempt(scope, source, |scope| hook.call(scope, this, arguments)).map_err(Left::Stopped)
 }
 
 /// `{ tag: 'ok' }` or `{ tag: 'err', value: string }`.
@@ -435,13 +445,11 @@ impl Arguments {
             let buffer = array_buffer(scope, args.to_vec());
             return v8::DataView::new(scope, buffer, 0, args.len());
         }
-        let mut buffer = Local::new(scope, &self.buffer);
         // A module may have given it away.
-        if buffer.byte_length() != ARGUMENT_BYTES {
+        if self.buffer.open(scope).byte_length() != ARGUMENT_BYTES {
             *self = Self::new(scope);
-            buffer = Local::new(scope, &self.buffer);
         }
-        if let Some(data) = buffer.data() {
+        if let Some(data) = self.buffer.open(scope).data() {
             // SAFETY: The buffer is longer, and the module is not running.
             unsafe {
                 data.cast::<u8>().copy_from_nonoverlapping(std::ptr::NonNull::from(args).cast(), args.len());
@@ -450,6 +458,7 @@ impl Arguments {
         match &self.view {
             Some((view, len)) if *len == args.len() => Local::new(scope, view),
             _ => {
+                let buffer = Local::new(scope, &self.buffer);
                 let view = v8::DataView::new(scope, buffer, 0, args.len());
                 self.view = Some((Global::new(scope, view), args.len()));
                 view

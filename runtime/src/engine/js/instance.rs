@@ -45,7 +45,7 @@ impl<H: HostCalls + 'static> JsInstance<H> {
         let state = instance.vm.shared.get();
         state.begin(session);
         let state: *mut State<H> = state;
-        let loaded = instance.vm.run(time_limit, |scope| load(scope, program, state));
+        let loaded = instance.vm.run(time_limit, |scope, _, _| load(scope, program, state));
         let loaded = instance.finish_step(loaded, time_limit);
         let session = instance.vm.shared.get().finish();
         let started = loaded.map(|hooks| {
@@ -65,8 +65,8 @@ impl<H: HostCalls + 'static> JsInstance<H> {
         state.begin(session);
         let script = state.script.take();
         let program = self.vm.program.clone();
-        let described = self.vm.run(time_limit, |scope| {
-            let description = hooks.describe(scope, program.source()).map_err(|error| match error {
+        let described = self.vm.run(time_limit, |scope, _, source| {
+            let description = hooks.describe(scope, source).map_err(|error| match error {
                 Ok(text) => Refused::Because(LoadError::Abi(text)),
                 Err(stop) => load::stopped(DESCRIBE, stop),
             })?;
@@ -179,9 +179,8 @@ impl<H: HostCalls + 'static> Instance<H> for JsInstance<H> {
         let state: *mut State<H> = state;
         // Until it is known what became of the call.
         self.spent = true;
-        let source = self.vm.program.source().clone();
-        let called = self.vm.run(call.time_limit, |scope| {
-            let answer = hooks.call(scope, &source, call);
+        let called = self.vm.run(call.time_limit, |scope, context, source| {
+            let answer = hooks.call(scope, context, source, call);
             promises::report(scope, state);
             answer
         });

@@ -18,7 +18,9 @@
 //! time and a third of the memory.
 
 mod builtins;
+mod callers;
 mod contain;
+mod entered;
 mod fault;
 mod hooks;
 mod imports;

@@ -7,9 +7,11 @@ use v8::{Global, Local, OwnedIsolate, PinScope};
 use super::{
     builtins,
     contain::{GaveUp, contain, give_up},
+    entered,
     limits::Limits,
     program::JsProgram,
     promises,
+    source::Source,
     stack::FRAMES_MAX,
     state::{Shared, State},
     watchdog::Watch,
@@ -17,8 +19,7 @@ use super::{
 
 /// An isolate and what belongs to it. Stays on the thread that it was made on.
 ///
-/// A thread may have several, and drop them in any order: V8 has them form a stack, so each is on it only while it
-/// runs.
+/// A thread may have several, and drop them in any order; [`entered`] knows which one V8 takes for the present one.
 pub(super) struct Vm<H: 'static> {
     // In the order in which they go.
     context: ManuallyDrop<Global<v8::Context>>,
@@ -77,35 +78,26 @@ impl<H: 'static> Vm<H> {
     pub(super) fn run<R>(
         &mut self,
         time_limit: Duration,
-        work: impl FnOnce(&mut PinScope<'_, '_>) -> R,
+        work: impl for<'s> FnOnce(&mut PinScope<'s, '_>, Local<'s, v8::Context>, &Source) -> R,
     ) -> (Result<R, GaveUp>, bool) {
         let isolate: &mut OwnedIsolate = &mut self.isolate;
-        let context = &*self.context;
+        let (context, source) = (&*self.context, self.program.source());
         self.watch.arm(time_limit);
-        // SAFETY: It is left below, on this thread, whatever happens.
-        unsafe { isolate.enter() };
-        let left = Exit(isolate);
+        // SAFETY: It is alive, and `drop` says when it will not be.
+        let entered = unsafe { entered::enter(isolate) };
         let result = contain(self.watch.leave(), || {
-            v8::scope!(let scope, &mut *left.0);
+            v8::scope!(let scope, isolate);
             let context = Local::new(scope, context);
             let scope = &mut v8::ContextScope::new(scope, context);
-            work(scope)
+            work(scope, context, source)
         });
-        drop(left);
+        drop(entered);
         let is_late = self.watch.disarm();
-        self.is_lost |= result.is_err();
+        if result.is_err() {
+            self.is_lost = true;
+            entered::leave(&self.isolate);
+        }
         (result, is_late)
-    }
-}
-
-/// Exits an isolate that was entered.
-struct Exit<'a>(&'a mut OwnedIsolate);
-
-impl Drop for Exit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: It was entered before, and what was entered since has been left.
-        unsafe { self.0.exit() };
     }
 }
 
@@ -118,6 +110,7 @@ impl<H: 'static> Drop for Vm<H> {
             std::mem::forget(Arc::clone(&self.limits));
             return;
         }
+        entered::leave(&self.isolate);
         // SAFETY: Nothing uses them from here on, and the isolate is entered as its end demands.
         unsafe {
             self.isolate.enter();
