@@ -5,12 +5,14 @@ use std::{hint::black_box, time::Duration};
 use bytes::Bytes;
 use orrery_host_abi::{
     Advance, Call, ConnectionId, Errno, Function, Hash, HostCalls, HostError, Identity, IndexId, Instance,
-    IterId, LogRecord, Outcome, TableId, Timestamp,
+    IterId, LogRecord, ModuleDef, Outcome, TableId, Timestamp,
 };
 use orrery_runtime::engine::{
     js::{JsConfig, JsEngine},
     wasm::{WasmConfig, WasmEngine},
 };
+
+use orrery_tests::modules::Language;
 
 use crate::table::{Row, Target, median, print, rate};
 
@@ -21,6 +23,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) fn run() {
     wasm();
     javascript();
+    transfers();
 }
 
 /// A host with one row of 12 bytes.
@@ -48,11 +51,11 @@ impl HostCalls for Idle {
     }
 
     fn table_id_from_name(&mut self, _: &str) -> Answer<TableId> {
-        refuse()
+        Ok(TableId(1))
     }
 
     fn index_id_from_name(&mut self, _: &str) -> Answer<IndexId> {
-        refuse()
+        Ok(IndexId(1))
     }
 
     fn datastore_table_row_count(&mut self, _: TableId) -> Answer<u64> {
@@ -278,4 +281,42 @@ fn javascript() {
     let empty = call_nanos(&mut instance, &reducer(0, b""));
     let finding = call_nanos(&mut instance, &reducer(1, b""));
     report("JavaScript", empty, finding, FINDS, Target::AtMost(500.0));
+}
+
+/// A transfer of the bench module in every language, from entering to leaving: the part of it that differs
+/// between the languages. On one thread, so it tells small differences that the rate of a whole database hides.
+fn transfers() {
+    let mut rust = 0.0;
+    for language in Language::ALL {
+        let bytes = Bytes::from(language.program("bench").bytes);
+        let nanos = if language == Language::Rust {
+            let engine = WasmEngine::new(&WasmConfig::default()).expect("wasm runs here");
+            let program = engine.compile::<Idle>(Hash::default(), &bytes).expect("the module is taken");
+            let (mut instance, description) = program.start(Idle, LIMIT).1.expect("it starts");
+            call_nanos(&mut instance, &transfer(&description))
+        } else {
+            let config = JsConfig { cache_dir: None, memory_limit: 64 << 20 };
+            let engine = JsEngine::new(&config).expect("JavaScript runs here");
+            let program = engine.compile(Hash::default(), &bytes).expect("the module is taken");
+            let description = program.describe(Idle, LIMIT).1.expect("it describes itself");
+            let mut instance = program.start(Idle, LIMIT).1.expect("it starts");
+            call_nanos(&mut instance, &transfer(&description))
+        };
+        print(&Row {
+            what: format!("transfer without a store, {}", language.name()),
+            ours: nanos,
+            limit: (language != Language::Rust).then_some((rust, "the same in Rust")),
+            target: Target::None,
+            unit: "ns",
+        });
+        if language == Language::Rust {
+            rust = nanos;
+        }
+    }
+}
+
+fn transfer(description: &[u8]) -> Call {
+    let def = ModuleDef::decode(description).expect("a definition");
+    let place = def.reducers.iter().position(|reducer| &*reducer.name == "transfer").expect("its reducer");
+    reducer(place as u32, &[1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
 }

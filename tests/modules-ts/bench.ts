@@ -31,12 +31,13 @@ export const transfer = db.reducer(
   { from: t.u32(), to: t.u32(), amount: t.i64() },
   (ctx, { from, to, amount }) => {
     if (from === to) return;
-    const payer = ctx.db.account.id.find(from);
+    const accounts = ctx.db.account.id;
+    const payer = accounts.find(from);
     if (!payer) throw new SenderError('no such payer');
-    const payee = ctx.db.account.id.find(to);
+    const payee = accounts.find(to);
     if (!payee) throw new SenderError('no such payee');
-    ctx.db.account.id.update({ ...payer, balance: payer.balance - amount });
-    ctx.db.account.id.update({ ...payee, balance: payee.balance + amount });
+    accounts.update({ id: from, balance: payer.balance - amount });
+    accounts.update({ id: to, balance: payee.balance + amount });
   },
 );
 

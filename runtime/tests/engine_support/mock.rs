@@ -45,6 +45,8 @@ pub(crate) struct Mock {
     pub(crate) panics: bool,
     /// How long it thinks about its identity.
     pub(crate) takes: Duration,
+    /// What it does when it is asked for its identity.
+    pub(crate) does: Option<fn()>,
 }
 
 impl Mock {
@@ -182,6 +184,9 @@ impl HostCalls for Mock {
     }
 
     fn identity(&mut self) -> Identity {
+        if let Some(work) = self.does {
+            work();
+        }
         if self.panics {
             panic!("the mock was told to panic");
         }

@@ -1,7 +1,7 @@
 //! Calls into a module: what its hooks are handed, and what their answers mean.
 
 use bytes::Bytes;
-use orrery_host_abi::{Call, Fault, Function, Instance, LogLevel, Outcome};
+use orrery_host_abi::{Call, ConnectionId, Fault, Function, Identity, Instance, LogLevel, Outcome};
 
 use crate::{call, instance, mock::Mock, module, module_with_reducer, reduce, reducer};
 
@@ -66,6 +66,33 @@ fn hooks_are_handed_what_they_should_be() {
         format!("[true, 3, {sender}, {connection}, -5n, bytes 1]")
     );
     assert_eq!(run(Function::HttpHandler(4), &[1]).1, "[true, 4, -5n, bytes 1, bytes 5 6]");
+}
+
+#[test]
+fn every_caller_is_told_from_all_others() {
+    let mut instance =
+        instance(&module_with_reducer("sys.console_log(2, show([arguments[1], arguments[2]]));"));
+    let bigint = |bytes: &[u8]| {
+        let hex: String = bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+        format!("0x{}n", hex.trim_start_matches('0'))
+    };
+    let mut check = |number: u16| {
+        let mut call = reducer();
+        call.caller =
+            Identity(std::array::from_fn(|n| if n == 31 { 0xc2 } else { (number >> (n % 2)) as u8 }));
+        let connection = u128::MAX / u128::from(number + 1);
+        call.connection = Some(ConnectionId(connection));
+        let expected = format!("[{}, {}]", bigint(&call.caller.0), bigint(&connection.to_le_bytes()));
+        assert_eq!(only_line(&instance.call(Mock::default(), &call).0).1, expected);
+        // The same person by another way.
+        call.connection = None;
+        let expected = format!("[{}, 0n]", bigint(&call.caller.0));
+        assert_eq!(only_line(&instance.call(Mock::default(), &call).0).1, expected);
+    };
+    // Some once, some in turns, some again and again, and more than are kept.
+    (0..1000).for_each(&mut check);
+    (0..1000).map(|n| n % 7).for_each(&mut check);
+    (0..1000).map(|n| n / 10 * 64).for_each(&mut check);
 }
 
 #[test]

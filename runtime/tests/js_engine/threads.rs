@@ -44,6 +44,25 @@ fn instances_take_turns_and_go_in_any_order() {
 }
 
 #[test]
+fn an_instance_runs_inside_a_host_call_of_another() {
+    let mut outer = instance(&module_with_reducer(
+        "globalThis.count = (globalThis.count ?? 0) + 1;
+         sys.identity();
+         globalThis.count += sys.identity() ? 1 : 0;
+         throw new SenderError(`${globalThis.count}`);",
+    ));
+    let inner = || {
+        let mut inner = counter();
+        assert_eq!((count(&mut inner), count(&mut inner)), (1, 2));
+    };
+    for n in [2, 4] {
+        let (_, outcome) = outer.call(Mock { does: Some(inner), ..Mock::default() }, &reducer());
+        assert_eq!(outcome, Outcome::Refused(n.to_string()));
+    }
+    assert_eq!(count(&mut counter()), 1);
+}
+
+#[test]
 fn a_program_runs_on_many_threads_that_come_and_go() {
     let text = module_with_reducer(
         "let sum = 0;
