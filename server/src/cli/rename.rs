@@ -28,7 +28,7 @@ pub(super) struct Rename {
 
 /// Why the name was not given.
 #[derive(Deserialize)]
-enum Denied {
+enum NotRenamed {
     PermissionDenied { domain: String },
     NotYourDatabase { database: String },
     OtherError(String),
@@ -48,11 +48,13 @@ impl Rename {
 fn explain(error: anyhow::Error) -> anyhow::Error {
     let Some(refused) = error.downcast_ref::<Refused>() else { return error };
     match serde_json::from_str(&refused.text) {
-        Ok(Denied::PermissionDenied { domain }) => anyhow!("the name `{domain}` belongs to somebody else")
-            .context(Hint("choose another name".into())),
-        Ok(Denied::NotYourDatabase { database }) => anyhow!("the database {database} is somebody else's")
+        Ok(NotRenamed::PermissionDenied { domain }) => {
+            anyhow!("the name `{domain}` belongs to somebody else")
+                .context(Hint("choose another name".into()))
+        }
+        Ok(NotRenamed::NotYourDatabase { database }) => anyhow!("the database {database} is somebody else's")
             .context(Hint("log in as its owner: `orrery login --token`".into())),
-        Ok(Denied::OtherError(reason)) => anyhow!(reason),
+        Ok(NotRenamed::OtherError(reason)) => anyhow!(reason),
         Err(_) => error,
     }
 }
