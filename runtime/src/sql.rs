@@ -1,6 +1,7 @@
 //! Runs SQL for clients: queries over a snapshot, beside the worker; changes on it, as one transaction.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -325,23 +326,23 @@ impl Work {
     }
 }
 
-/// The different rows of a BSATN array.
+/// The different rows of a BSATN array, in its order.
 fn split_rows<'r>(rows: &'r [u8], relation: &Relation) -> Result<Vec<&'r [u8]>, DecodeError> {
     let mut reader = Reader::new(rows);
     let count = reader.read_u32()?;
     let mut rest = reader.rest();
-    let mut split = Vec::new();
+    let (mut split, mut seen) = (Vec::new(), HashSet::new());
     for _ in 0..count {
         let (row, after) = relation.split_row(rest)?;
-        split.push(row);
+        if seen.insert(row) {
+            split.push(row);
+        }
         rest = after;
         if row.is_empty() {
             // All rows are.
             break;
         }
     }
-    split.sort_unstable();
-    split.dedup();
     Ok(split)
 }
 

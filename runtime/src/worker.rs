@@ -350,7 +350,8 @@ impl Worker {
     fn call(&mut self, call: ReducerCall) -> Result<(), CallFailure> {
         self.check_program(&call)?;
         let ReducerCall { reducer, args, caller, .. } = call;
-        Ok(self.reducer(reducer, caller.identity, Some(&caller), args, |_| Ok(()))?)
+        let result = self.reducer(reducer, caller.identity, Some(&caller), args, |_| Ok(()));
+        Ok(result.inspect_err(|error| self.log_refusal(reducer, error))?)
     }
 
     fn call_once(&mut self, call: ReducerCall) -> Result<(), CallFailure> {

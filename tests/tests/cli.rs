@@ -236,13 +236,22 @@ fn arguments_of_a_call() {
         json!([{ "text": "plain text" }, { "text": "quoted" }])
     );
 
+    // A text is a text, even if it might be something else.
+    for text in ["36", "true", "[1,"] {
+        user.run(&["call", &name, "succeed", text]).ok();
+    }
+    let texts = user.run(&["view", &name, "traces", "--json"]).ok();
+    assert!(texts.contains(r#"{"text":"36"}"#) && texts.contains(r#"{"text":"[1,"}"#), "{texts}");
+
     let refused = user.run(&["call", &name, "refuse", "on principle"]).failed();
     assert!(refused.contains("on principle"), "{refused}");
     let few = user.run(&["call", &name, "succeed"]).failed();
     assert!(few.contains("invalid arguments"), "{few}");
     let unknown = user.run(&["call", &name, "sucseed", "x"]).failed();
-    assert!(unknown.contains("sucseed") && unknown.contains("describe"), "{unknown}");
-    let broken = user.run(&["call", &name, "succeed", "[1,"]).failed();
+    assert!(unknown.contains("sucseed") && unknown.contains("did you mean `succeed`?"), "{unknown}");
+    let unknown = user.run(&["call", &name, "nothing_like_it"]).failed();
+    assert!(unknown.contains("nothing_like_it") && unknown.contains("describe"), "{unknown}");
+    let broken = user.run(&["call", &name, "set_player_score_2", "1", "[1,"]).failed();
     assert!(broken.contains("not JSON"), "{broken}");
 }
 
@@ -262,6 +271,19 @@ fn describe_shows_tables_and_functions() {
     }
     let whole: Value = serde_json::from_str(&user.run(&["describe", &name, "--json"]).ok()).unwrap();
     assert!(whole["sections"].is_array());
+
+    // One part only.
+    let table = user.run(&["describe", &name, "table", "item"]).ok();
+    assert!(table.starts_with("item (public)\n") && !table.contains("shelf"), "{table}");
+    let json = user.run(&["describe", &name, "reducer", "add_shelf", "--json"]).ok();
+    let reducer: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(reducer["params"]["elements"][0]["name"]["some"], "id");
+    let view = user.run(&["describe", &name, "view", "many_items"]).ok();
+    assert_eq!(view.lines().count(), 1, "{view}");
+    let unknown = user.run(&["describe", &name, "procedure", "add_shelf"]).failed();
+    assert!(unknown.contains("no procedure `add_shelf`"), "{unknown}");
+    assert!(user.run(&["describe", &name, "table"]).failed().contains("NAME"));
+
     let unknown = user.run(&["describe", "never-published"]).failed();
     assert!(unknown.contains("never-published"), "{unknown}");
     // A module with everything in it can be shown as well.
@@ -283,6 +305,16 @@ fn logs_are_shown_and_followed() {
     let line = user.run(&["logs", &name, "-n", "1", "--json"]).ok();
     assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["message"], "a trace line");
 
+    let levels = |more: &[&str]| {
+        let printed = user.run(&[&["logs", &name, "--json"], more].concat()).ok();
+        let level = |line: &str| serde_json::from_str::<Value>(line).unwrap()["level"].clone();
+        printed.lines().map(level).collect::<Vec<_>>()
+    };
+    assert_eq!(levels(&["--level", "warn"]), ["Error", "Warn"]);
+    assert_eq!(levels(&["--level", "warn", "--level-exact"]), ["Warn"]);
+    assert_eq!(levels(&["--level", "trace", "--level-exact"]), ["Trace"]);
+    assert!(user.run(&["logs", &name, "--level-exact"]).failed().contains("--level"));
+
     let server = Server::shared().url();
     let mut follow = user.cli.command(&["logs", &name, "-f", "-n", "1", "--server", &server]);
     let mut following = follow.stdout(Stdio::piped()).spawn().unwrap();
@@ -296,6 +328,48 @@ fn logs_are_shown_and_followed() {
     let stranger = User::new();
     stranger.run(&["login"]).ok();
     assert!(stranger.run(&["logs", &name]).failed().contains("not the owner"));
+}
+
+#[test]
+fn a_database_gets_another_name() {
+    let user = User::new();
+    let (old, taken) = (user.publish("publish-v1"), user.publish("publish-v1"));
+    let new = Database::new_name();
+    assert!(user.run(&["rename", &old, "--to", &taken]).failed().contains("taken"));
+    assert!(user.run(&["rename", &old, "--to", "Not A Name"]).failed().contains("Not A Name"));
+    let stranger = User::new();
+    stranger.run(&["login"]).ok();
+    let refused = stranger.run(&["rename", &old, "--to", &new]).failed();
+    assert!(refused.contains("somebody else's"), "{refused}");
+    assert!(user.run(&["rename", &old, "--to", &new]).ok().contains(&new));
+    user.run(&["view", &new, "items"]).ok();
+    user.run(&["view", &old, "items"]).failed();
+}
+
+#[test]
+fn nothing_is_deleted_by_mistake() {
+    let user = User::new();
+    let name = user.publish("publish-v1");
+    let unasked = user.run(&["delete", &name]).failed();
+    assert!(unasked.contains("--yes"), "{unasked}");
+    user.run(&["lock", &name]).ok();
+    let locked = user.run(&["delete", &name, "--yes"]).failed();
+    assert!(locked.contains("locked") && locked.contains("orrery unlock"), "{locked}");
+    let module = Cli::module("publish-v1");
+    let publish = ["publish", &name, "--bin-path", &module];
+    assert!(user.run(&[&publish[..], &["--delete-data"]].concat()).failed().contains("locked"));
+    user.run(&publish).ok();
+    user.run(&["unlock", &name]).ok();
+
+    let server = Server::shared().url();
+    let delete = || Terminal::run(user.cli.command(&["delete", &name, "--server", &server]));
+    for (answer, deleted) in [("n\r", false), ("y\r", true)] {
+        let mut terminal = delete();
+        assert!(terminal.wait_for("[y/N]").contains(&name));
+        terminal.write(answer);
+        assert_eq!(terminal.end(), deleted);
+        assert_eq!(user.run(&["view", &name, "items"]).success, !deleted);
+    }
 }
 
 #[test]
@@ -349,6 +423,23 @@ fn a_new_project_publishes_at_once() {
     user.run(&["call", &name, "add", "Ada"]).ok();
     assert!(user.run(&["call", &name, "add", ""]).failed().contains("a person needs a name"));
     assert!(user.run(&["view", &name, "people"]).ok().contains("Ada"));
+
+    // With a feature, which may be said in two ways.
+    let manifest = fs::read_to_string(project.join("Cargo.toml")).unwrap();
+    fs::write(project.join("Cargo.toml"), manifest + "\n[features]\nloud = []\n").unwrap();
+    let code = fs::read_to_string(project.join("src/lib.rs")).unwrap();
+    let loud = "\n#[cfg(feature = \"loud\")]\n#[spacetimedb::reducer]\npub fn shout(_: &ReducerContext) {}\n";
+    fs::write(project.join("src/lib.rs"), code + loud).unwrap();
+    let publish_with = |option: &str| {
+        let server = Server::shared().url();
+        let command = ["publish", &name, "--project-path", "My App", "--server", &server, option];
+        let published = modules::with_wasm_compiler(&user.cli.command(&command)).output().unwrap();
+        assert!(published.status.success(), "{}", String::from_utf8_lossy(&published.stderr));
+        user.run(&["call", &name, "shout"]).success
+    };
+    assert!(publish_with("--features=loud"));
+    assert!(!publish_with("--yes"), "without the feature");
+    assert!(publish_with("--build-options=--features loud"));
 
     fs::write(project.join("src/lib.rs"), "this is not Rust").unwrap();
     let broken =

@@ -1,9 +1,11 @@
 //! The routes one by one: what they answer to requests that make sense, and to those that name what is not there.
 
+use std::time::UNIX_EPOCH;
+
 use orrery_tests::{
     Database, Server,
     http::{Client, Connection, Request},
-    modules,
+    modules::{self, Language},
 };
 use serde_json::{Value, json};
 
@@ -34,7 +36,7 @@ fn what_is_not_there() {
     anonymous.get("/v1").expect(404);
     anonymous.get("/v1/nothing").expect(404);
     anonymous.delete("/v1/ping").expect(405);
-    for route in ["", "/names", "/schema?version=9", "/identity", "/view/any"] {
+    for route in ["", "/names", "/schema?version=9", "/identity", "/view/any", "/unstable/timestamp"] {
         let answer = anonymous.get(&format!("/v1/database/never-published{route}")).expect(404);
         assert_eq!(answer.text(), "`never-published` not found", "{route}");
     }
@@ -183,6 +185,9 @@ fn calls_answer_with_the_status_that_fits() {
         assert!(ok.header(header).is_some_and(|value| value.parse::<u64>().is_ok()), "{header}");
     }
     assert_eq!(database.call("refuse", r#"["my reasons"]"#).expect(530).text(), "my reasons");
+    let log = database.owner.logs(&database.name);
+    let told = log.iter().find(|line| line["message"] == "`refuse` refused: my reasons");
+    assert_eq!(told.expect("the owner is told of it")["level"], "Error");
     assert!(database.call("succeed", "[]").expect(400).text().starts_with("invalid arguments"));
     assert!(database.call("no_such", "[]").expect(404).text().starts_with("no such reducer"));
     database.owner.send(post("/call/succeed").body(r#"["no type"]"#)).expect(400);
@@ -303,6 +308,52 @@ fn a_deleted_database_is_gone_and_its_name_is_not() {
     database.owner.publish(&database.name, &modules::bytes("publish-v1")).expect(200);
     assert_eq!(identity_of(&database), identity);
     assert_eq!(database.rows("items").len(), 1);
+}
+
+#[test]
+fn a_locked_database_is_neither_deleted_nor_reset() {
+    let mut server = Server::start();
+    let database = Database::publish(&server, "publish-v1");
+    let stranger = server.new_client();
+    stranger.post(&database.url("/lock"), "").expect(403);
+    // Both as often as one likes.
+    for _ in 0..2 {
+        database.owner.post(&database.url("/unlock"), "").expect(200);
+    }
+    for _ in 0..2 {
+        assert_eq!(database.owner.post(&database.url("/lock"), "").expect(200).body, b"");
+    }
+    stranger.post(&database.url("/unlock"), "").expect(403);
+    stranger.delete(&database.url("")).expect(403);
+
+    server.kill();
+    server.run();
+    let owner = server.client_with_token(database.owner.token.as_deref().unwrap());
+    let program = Language::Rust.program("publish-v2");
+    let refused = owner.delete(&database.url("")).expect(403);
+    assert!(refused.text().contains("locked"), "{}", refused.text());
+    owner.put(&database.url("/reset"), "").expect(403);
+    owner.put(&database.url("/reset"), modules::bytes("publish-v2")).expect(403);
+    owner.publish_cleared(&database.name, &program).expect(403);
+    owner.publish_program(&database.name, &program).expect(200);
+    assert_eq!(owner.rows(&database.name, "items").len(), 1);
+
+    owner.post(&database.url("/unlock"), "").expect(200);
+    owner.put(&database.url("/reset"), "").expect(200);
+    owner.delete(&database.url("")).expect(200);
+    owner.post(&database.url("/lock"), "").expect(404);
+}
+
+#[test]
+fn a_database_says_what_time_it_is() {
+    let database = Database::publish(Server::shared(), "publish-v1");
+    let micros = || {
+        let answer = Server::shared().anonymous().get(&database.url("/unstable/timestamp")).expect(200);
+        answer.json()["__timestamp_micros_since_unix_epoch__"].as_i64().unwrap()
+    };
+    let now = || i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap();
+    let (before, said, after) = (now(), micros(), now());
+    assert!((before..=after).contains(&said), "{before} {said} {after}");
 }
 
 fn owned_by(client: &Client) -> Vec<String> {

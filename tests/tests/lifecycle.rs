@@ -71,6 +71,9 @@ fn whoever_is_turned_away_gets_403(language: Language) {
         assert_eq!(stranger.view(&database.name, "events").expect(403).text(), "members only");
     }
     assert_eq!(happened(&database, &mut seen), [""; 0], "who is turned away leaves no trace");
+    let log = database.owner.logs(&database.name);
+    let told = log.iter().filter(|line| line["message"].as_str().unwrap().contains("refused: members only"));
+    assert!(told.count() >= 2, "the owner is not told of who was turned away: {log:?}");
     database.call("open", "[]").expect(200);
     stranger.call(&database.name, "knock", "[]").expect(200);
     assert_eq!(stranger.view(&database.name, "events").expect(200).status, 200);

@@ -496,7 +496,8 @@ fn views_are_read_like_tables() {
             rows_for(client, &database, "SELECT name FROM rich WHERE id > 8 ORDER BY id"),
             json!([["account 8"], ["account 9"]])
         );
-        // The view repeats itself, and a set does not.
+        // The view repeats itself, and a set does not. It has an order of its own, which is kept.
+        assert_eq!(rows_for(client, &database, "SELECT * FROM totals"), json!([["moves", 0], ["all", 450]]));
         assert_eq!(
             rows_for(client, &database, "SELECT * FROM totals ORDER BY kind"),
             json!([["all", 450], ["moves", 0]])

@@ -39,6 +39,7 @@ impl Worker {
             return self.rows_only(write_down);
         };
         let result = self.reducer(reducer, caller.identity, Some(caller), Bytes::new(), write_down);
+        let result = result.inspect_err(|error| self.log_refusal(reducer, error));
         result.map_err(|error| match error {
             CallError::Refused(message) => CallError::ConnectionRefused(message),
             CallError::Broke(fault) => CallError::ConnectionRefused(fault.to_string()),

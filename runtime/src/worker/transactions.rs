@@ -113,6 +113,14 @@ impl Worker {
         Err(error)
     }
 
+    /// Writes into the log that a reducer has said no. (If it broke, that is there already.)
+    pub(super) fn log_refusal(&self, reducer: u32, error: &CallError) {
+        if let CallError::Refused(message) = error {
+            let name = &self.running.module().reducers[reducer as usize].name;
+            self.log(LogLevel::Error, &format!("`{name}` refused: {message}"));
+        }
+    }
+
     /// Commits what a reducer has done.
     pub(super) fn commit_reducer(&mut self) -> Result<(), CallError> {
         self.commit_within_limit().inspect_err(|_| {

@@ -84,6 +84,9 @@ fn other_imports_are_named() {
     let known = import("spacetime_10.0");
     for (import, expected) in [
         ("(import \"wasi_snapshot_preview1\" \"fd_write\" (func))", "`wasi_snapshot_preview1.fd_write`"),
+        ("(import \"__wbindgen_placeholder__\" \"__wbg_now\" (func))", "cargo tree -i wasm-bindgen"),
+        ("(import \"wbg\" \"__wbg_now\" (func))", "cargo tree -i wasm-bindgen"),
+        ("(import \"env\" \"__getrandom_custom\" (func))", "`ctx.rng()`"),
         ("(import \"env\" \"abort\" (func))", "`env.abort`"),
         ("(import \"spacetime_10.0\" \"no_such\" (func))", "`spacetime_10.0.no_such`"),
         ("(import \"env\" \"table\" (table 1 funcref))", "`env.table`"),

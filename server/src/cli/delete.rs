@@ -1,11 +1,9 @@
 //! `orrery delete`: removes a database.
 
-use std::io::{IsTerminal, Write, stderr, stdin};
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
-use super::{ServerArgs, client::escape};
+use super::{ServerArgs, client::escape, upgrade::confirm};
 
 /// Delete a database and all its data
 ///
@@ -14,7 +12,7 @@ use super::{ServerArgs, client::escape};
 pub(super) struct Delete {
     /// The database: a name or an identity
     database: String,
-    /// Do not ask
+    /// Do not ask. Where nobody can be asked, in a script, nothing is deleted without this
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]
@@ -24,15 +22,11 @@ pub(super) struct Delete {
 impl Delete {
     pub(super) fn run(self) -> Result<()> {
         let client = self.server.client()?;
-        // A script has nobody who could answer.
-        if !self.yes && stdin().is_terminal() && stderr().is_terminal() {
-            eprint!("Delete {} on {} and all its data? [y/N] ", self.database, client.url());
-            stderr().flush()?;
-            let mut answer = String::new();
-            stdin().read_line(&mut answer)?;
-            if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-                bail!("nothing was deleted");
-            }
+        if !self.yes {
+            confirm(
+                &format!("This DELETES {} on {} and all its data.", self.database, client.url()),
+                "--yes",
+            )?;
         }
         client.delete(&format!("/v1/database/{}", escape(&self.database)))?;
         println!("Deleted {}", self.database);

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, anyhow};
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::{
-    ServerArgs,
-    client::{escape, read_json, read_text},
+    Hint, ServerArgs,
+    client::{Client, escape, read_json, read_text},
     style,
 };
 
@@ -16,42 +16,123 @@ use super::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     orrery describe my-app\n  \
+    orrery describe my-app table person      one table only\n  \
     orrery describe my-app --json > schema.json")]
 pub(super) struct Describe {
     /// The database: a name or an identity
     database: String,
-    /// Print the whole definition as JSON
+    /// One of its parts only, which is named next
+    #[arg(requires = "name")]
+    kind: Option<Kind>,
+    /// The name of that part
+    name: Option<String>,
+    /// Print the definition as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
 
+/// What a module is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    Table,
+    Reducer,
+    View,
+    Procedure,
+}
+
+impl Kind {
+    /// In the order in which they are shown.
+    const ALL: [Self; 4] = [Self::Table, Self::Reducer, Self::View, Self::Procedure];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Table => "Tables",
+            Self::Reducer => "Reducers",
+            Self::View => "Views",
+            Self::Procedure => "Procedures",
+        }
+    }
+}
+
 impl Describe {
     pub(super) fn run(self) -> Result<()> {
         let client = self.server.client()?;
-        let path = |version: u8| format!("/v1/database/{}/schema?version={version}", escape(&self.database));
-        if self.json {
-            println!("{}", read_text(client.get(&path(10), None)?)?);
+        if self.json && self.kind.is_none() {
+            println!("{}", read_text(client.get(&schema_path(&self.database, 10), None)?)?);
             return Ok(());
         }
-        // The older form has the names that are used outside, and is simpler.
-        let schema: Value = read_json(client.get(&path(9), None)?)?;
-        print!("{}", Schema(&schema).describe());
+        let schema = schema(&client, &self.database)?;
+        let schema = Schema(&schema);
+        let (Some(kind), Some(name)) = (self.kind, &self.name) else {
+            print!("{}", schema.describe());
+            return Ok(());
+        };
+        let found = schema.parts(kind).find(|part| part["name"] == **name).ok_or_else(|| {
+            let what = format!("{kind:?}").to_lowercase();
+            anyhow!("{} has no {what} `{name}`", self.database)
+                .context(Hint(format!("`orrery describe {}` shows what there is", self.database)))
+        })?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(found)?);
+        } else {
+            println!("{}", schema.part(kind, found));
+        }
         Ok(())
     }
+}
+
+fn schema_path(database: &str, version: u8) -> String {
+    format!("/v1/database/{}/schema?version={version}", escape(database))
+}
+
+/// The definition of a module in the older form, which has the names that are used outside, and is simpler.
+fn schema(client: &Client, database: &str) -> Result<Value> {
+    read_json(client.get(&schema_path(database, 9), None)?)
+}
+
+/// A function that can be called.
+pub(super) struct Callable {
+    pub(super) name: String,
+    pub(super) parameters: Vec<ParameterType>,
+}
+
+/// What a parameter takes, as far as it matters for how an argument is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParameterType {
+    Text,
+    Identity,
+    Other,
+}
+
+/// All functions of a module that can be called.
+pub(super) fn callable(client: &Client, database: &str) -> Result<Vec<Callable>> {
+    let schema = schema(client, database)?;
+    let schema = Schema(&schema);
+    let reducers = schema.parts(Kind::Reducer).filter(|it| it["lifecycle"].get("some").is_none());
+    let functions = reducers.chain(schema.parts(Kind::Procedure)).map(|function| Callable {
+        name: text(&function["name"]).to_owned(),
+        parameters: array(&function["params"]["elements"])
+            .map(|parameter| match &*schema.ty(&parameter["algebraic_type"], 0) {
+                "String" => ParameterType::Text,
+                "Identity" => ParameterType::Identity,
+                _ => ParameterType::Other,
+            })
+            .collect(),
+    });
+    Ok(functions.collect())
 }
 
 /// A definition in the form of version 9. Whatever is missing in it is left out.
 struct Schema<'a>(&'a Value);
 
-impl Schema<'_> {
+impl<'a> Schema<'a> {
     fn describe(&self) -> String {
         let mut out = String::new();
-        self.section(&mut out, "Tables", array(&self.0["tables"]).map(|table| self.table(table)));
-        self.section(&mut out, "Reducers", array(&self.0["reducers"]).map(|it| self.function(it)));
-        self.section(&mut out, "Views", self.exports("View").map(|view| self.function(view)));
-        self.section(&mut out, "Procedures", self.exports("Procedure").map(|it| self.function(it)));
+        for kind in Kind::ALL {
+            self.section(&mut out, kind.title(), self.parts(kind).map(|part| self.part(kind, part)));
+        }
         if out.is_empty() { "The module defines nothing.\n".into() } else { out }
     }
 
@@ -70,8 +151,26 @@ impl Schema<'_> {
         }
     }
 
-    fn exports<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-        array(&self.0["misc_exports"]).filter_map(move |export| export.get(kind))
+    /// All parts of a kind, in the order of the module.
+    fn parts(&self, kind: Kind) -> impl Iterator<Item = &'a Value> + use<'a> {
+        // Those that came later are together in one list, each under its kind.
+        let (list, under) = match kind {
+            Kind::Table => ("tables", None),
+            Kind::Reducer => ("reducers", None),
+            Kind::View => ("misc_exports", Some("View")),
+            Kind::Procedure => ("misc_exports", Some("Procedure")),
+        };
+        array(&self.0[list]).filter_map(move |part| match under {
+            Some(kind) => part.get(kind),
+            None => Some(part),
+        })
+    }
+
+    fn part(&self, kind: Kind, part: &Value) -> String {
+        match kind {
+            Kind::Table => self.table(part),
+            Kind::Reducer | Kind::View | Kind::Procedure => self.function(part),
+        }
     }
 
     fn table(&self, table: &Value) -> String {
@@ -195,7 +294,7 @@ impl Schema<'_> {
         }
     }
 
-    fn member<'a>(&self, product: &'a Value, place: &Value) -> &'a str {
+    fn member<'p>(&self, product: &'p Value, place: &Value) -> &'p str {
         let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX);
         text(&product["Product"]["elements"].get(place).unwrap_or(&Value::Null)["name"]["some"])
     }

@@ -47,8 +47,11 @@ pub(super) struct Logs {
     #[arg(short, long)]
     follow: bool,
     /// Only lines at least this important: panic, error, warn, info, debug or trace
-    #[arg(short, long, value_name = "LEVEL", default_value = "trace", hide_default_value = true)]
-    level: Level,
+    #[arg(short, long, value_name = "LEVEL")]
+    level: Option<Level>,
+    /// Only lines that are exactly as important as --level says
+    #[arg(long, requires = "level")]
+    level_exact: bool,
     /// Print the lines as the server has them, each a JSON object
     #[arg(long)]
     json: bool,
@@ -96,7 +99,7 @@ impl Logs {
         let mut path = format!("/v1/database/{}/logs?follow={}", escape(&self.database), self.follow);
         let lines = self.num_lines.or(self.follow.then_some(LINES_BEFORE_FOLLOWING));
         // Which of the lines before will be shown is only known here.
-        let is_filtered = self.level < Level::Trace;
+        let is_filtered = self.level.is_some();
         let asked = if is_filtered { self.follow.then_some(FOLLOW_LINES_MAX) } else { lines };
         if let Some(asked) = asked {
             path.push_str(&format!("&num_lines={asked}"));
@@ -124,11 +127,11 @@ impl Logs {
     }
 
     fn is_wanted(&self, line: &str) -> bool {
-        self.level == Level::Trace
-            || serde_json::from_str::<Line<'_>>(line)
-                .ok()
-                .and_then(|line| Level::from_str(&line.level, true).ok())
-                .is_none_or(|level| level <= self.level)
+        let Some(wanted) = self.level else { return true };
+        serde_json::from_str::<Line<'_>>(line)
+            .ok()
+            .and_then(|line| Level::from_str(&line.level, true).ok())
+            .is_none_or(|level| if self.level_exact { level == wanted } else { level <= wanted })
     }
 
     fn show(&self, line: &str, out: &mut impl Write) -> Result<()> {

@@ -10,9 +10,11 @@ mod describe;
 mod dev;
 mod init;
 mod list;
+mod lock;
 mod login;
 mod logs;
 mod publish;
+mod rename;
 mod rollback;
 mod sql;
 mod start;
@@ -66,6 +68,9 @@ enum Command {
     Backup(backup::Backup),
     Restore(backup::Restore),
     List(list::List),
+    Rename(rename::Rename),
+    Lock(lock::Lock),
+    Unlock(lock::Unlock),
     Delete(delete::Delete),
     Login(login::Login),
     Logout(login::Logout),
@@ -90,6 +95,9 @@ impl Cli {
             Command::Backup(command) => command.run(),
             Command::Restore(command) => command.run(),
             Command::List(command) => command.run(),
+            Command::Rename(command) => command.run(),
+            Command::Lock(command) => command.run(),
+            Command::Unlock(command) => command.run(),
             Command::Delete(command) => command.run(),
             Command::Login(command) => command.run(),
             Command::Logout(command) => command.run(),

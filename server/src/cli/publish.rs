@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Hint, ServerArgs,
-    build::{BuildOptions, Program, ProgramKind, is_source_file},
+    build::{BuildFlags, BuildOptions, Program, ProgramKind, is_source_file},
     client::{Client, Refused, escape, read_json},
     hyphenated, style,
     upgrade::{Agreed, Decision, confirm, decide, plan_style},
@@ -37,11 +37,14 @@ pub(super) struct Publish {
     targets: Vec<String>,
     #[command(flatten)]
     build: BuildOptions,
+    /// More options of `orrery build`, as one text, which is how SpacetimeDB's command line takes them
+    #[arg(long, value_name = "OPTIONS", value_parser = BuildFlags::parse, allow_hyphen_values = true)]
+    build_options: Option<BuildFlags>,
     /// Publish this WebAssembly file or JavaScript bundle instead of building a project
-    #[arg(short, long, value_name = "FILE", conflicts_with = "project_path")]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["project_path", "features", "build_options"])]
     bin_path: Option<PathBuf>,
     /// Publish this JavaScript bundle instead of building a project
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["project_path", "bin_path"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["project_path", "bin_path", "features", "build_options"])]
     js_path: Option<PathBuf>,
     #[command(flatten)]
     consent: Consent,
@@ -155,9 +158,10 @@ impl Publish {
             return Err(anyhow!("there is no data to delete in a database that is yet to be made")
                 .context(Hint("say whose data: `orrery publish NAME --delete-data`".into())));
         }
+        let path = file.clone().unwrap_or(self.build.project_path);
+        let flags = self.build.flags.and(self.build_options.unwrap_or_default());
         let program = match (&self.bin_path, &self.js_path, &file) {
-            (None, None, Some(file)) => Program::build(file, &self.build)?,
-            (None, None, None) => Program::build(&self.build.project_path, &self.build)?,
+            (None, None, _) => Program::build(&path, &flags)?,
             (Some(file), _, None) => Program::read(file)?,
             (None, Some(file), None) => Program::read_js(file)?,
             (_, _, Some(file)) => {

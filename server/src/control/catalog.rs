@@ -42,6 +42,8 @@ pub(crate) struct Record {
     pub(crate) initial_program: Hash,
     /// Whether it is there.
     pub(crate) phase: Phase,
+    /// Whether its owner has locked it: then it is neither deleted nor reset.
+    pub(crate) locked: bool,
 }
 
 /// Why a name cannot be given.
@@ -240,6 +242,9 @@ struct StoredRecord {
     kind: String,
     initial_program: String,
     phase: Phase,
+    /// Catalogs from before there were locks do not have it.
+    #[serde(default)]
+    locked: bool,
 }
 
 impl StoredRecord {
@@ -253,6 +258,7 @@ impl StoredRecord {
             kind: kind.into(),
             initial_program: record.initial_program.to_hex(),
             phase: record.phase,
+            locked: record.locked,
         }
     }
 
@@ -267,6 +273,7 @@ impl StoredRecord {
             kind,
             initial_program: Hash::from_hex(&self.initial_program).ok()?,
             phase: self.phase,
+            locked: self.locked,
         })
     }
 
@@ -318,7 +325,13 @@ mod tests {
     }
 
     fn record() -> Record {
-        Record { owner: ALICE, kind: ProgramKind::Wasm, initial_program: Hash([7; 32]), phase: Phase::Ready }
+        Record {
+            owner: ALICE,
+            kind: ProgramKind::Wasm,
+            initial_program: Hash([7; 32]),
+            phase: Phase::Ready,
+            locked: true,
+        }
     }
 
     #[test]
@@ -343,6 +356,16 @@ mod tests {
         assert_eq!(catalog.lookup(&name("two")), Some(TWO), "a name outlives its database");
         assert_eq!(catalog.databases(|record| record.owner == ALICE), [ONE]);
         assert_eq!(catalog.databases(|record| record.owner == BOB), []);
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_locks_is_not_locked() {
+        let json = serde_json::to_value(StoredRecord::from_record(&record())).unwrap();
+        let read = |json| serde_json::from_value::<StoredRecord>(json).unwrap().into_record();
+        assert_eq!(read(json.clone()), Some(record()));
+        let mut old = json;
+        old.as_object_mut().unwrap().remove("locked");
+        assert_eq!(read(old), Some(Record { locked: false, ..record() }));
     }
 
     #[test]

@@ -56,6 +56,16 @@ pub(crate) enum ControlError {
     /// The identity is not that of a database.
     #[error("No such database.")]
     NoSuchDatabase,
+    /// Its owner has locked it.
+    #[error(
+        "the database {database} is locked, so nobody may {action}; `orrery unlock {database}` lifts that"
+    )]
+    Locked {
+        /// The database.
+        database: Identity,
+        /// What was asked for.
+        action: Action,
+    },
     /// Somebody else's.
     #[error("{caller} is not the owner of the database {database} and may not {action}")]
     NotOwner {
@@ -118,6 +128,8 @@ pub(crate) enum Action {
     Reset,
     /// Remove it.
     Delete,
+    /// Have it neither deleted nor reset from now on, or allow that again.
+    Lock,
     /// Give it other names.
     Rename,
     /// Read what its module logs.
@@ -134,6 +146,7 @@ impl std::fmt::Display for Action {
             Self::Publish => "publish to it",
             Self::Reset => "reset it",
             Self::Delete => "delete it",
+            Self::Lock => "lock or unlock it",
             Self::Rename => "rename it",
             Self::ReadLogs => "read its logs",
             Self::ReadHistory => "read its history",
@@ -282,7 +295,7 @@ impl Control {
     pub(crate) fn info(&self, target: &Target) -> Result<DatabaseInfo, ControlError> {
         let identity = self.resolve(target)?;
         let record = self.ready(identity).ok_or(ControlError::NoSuchDatabase)?;
-        let Record { owner, kind, initial_program, phase: _ } = record;
+        let Record { owner, kind, initial_program, phase: _, locked: _ } = record;
         Ok(DatabaseInfo { identity, owner, kind, initial_program })
     }
 
@@ -365,7 +378,7 @@ impl Control {
             Err(error) => return Err(error),
         };
         match self.ready(identity) {
-            Some(record) => check_owner(identity, record.owner, caller, publish_action(clear)),
+            Some(record) => check_may_republish(identity, &record, caller, clear),
             None => {
                 self.check_vacant_identity(identity, caller)?;
                 self.check_may_create(caller)
@@ -391,7 +404,7 @@ impl Control {
             tracing::info!("database {database} was created by {caller}");
             return Ok(PublishReport { database, created: true, changes: Vec::new() });
         };
-        check_owner(database, record.owner, caller, publish_action(clear))?;
+        check_may_republish(database, &record, caller, clear)?;
         let handle = self.open_in_slot(database, &mut state).await?;
         if !clear {
             let report = self.update(&handle, &record, program, policy).await?;
@@ -432,6 +445,8 @@ impl Control {
         let info = self.info_for_owner(target, caller, Action::Reset)?;
         let slot = self.slot(info.identity);
         let mut state = slot.exclusive.lock().await;
+        let record = self.ready(info.identity).ok_or(ControlError::NoSuchDatabase)?;
+        check_unlocked(info.identity, &record, Action::Reset)?;
         let handle = self.open_in_slot(info.identity, &mut state).await?;
         handle.reset(None).await?;
         tracing::info!("database {} was reset", info.identity);
@@ -448,6 +463,7 @@ impl Control {
             return Ok(());
         };
         check_owner(identity, record.owner, caller, Action::Delete)?;
+        check_unlocked(identity, &record, Action::Delete)?;
         // From here on it is gone, even if the server is killed before its files are.
         let record = Record { phase: Phase::Deleting, ..record };
         self.put_record(identity, &record)?;
@@ -459,6 +475,25 @@ impl Control {
         self.remove(identity)?;
         state.failed = None;
         tracing::info!("database {identity} was deleted");
+        Ok(())
+    }
+
+    /// Locks a database, so that it is neither deleted nor reset, or unlocks it. Not to be dropped before its end.
+    pub(crate) async fn set_locked(
+        &self,
+        target: &Target,
+        caller: Identity,
+        locked: bool,
+    ) -> Result<(), ControlError> {
+        let identity = self.resolve(target)?;
+        let slot = self.slot(identity);
+        let _state = slot.exclusive.lock().await;
+        let record = self.ready(identity).ok_or(ControlError::NoSuchDatabase)?;
+        check_owner(identity, record.owner, caller, Action::Lock)?;
+        if record.locked != locked {
+            self.put_record(identity, &Record { locked, ..record })?;
+            tracing::info!("database {identity} was {}", if locked { "locked" } else { "unlocked" });
+        }
         Ok(())
     }
 
@@ -545,6 +580,7 @@ impl Control {
             kind: program.kind,
             initial_program: Hash::of(&program.bytes),
             phase: Phase::Creating,
+            locked: false,
         };
         self.put_record(identity, &record)?;
         let key = DatabaseKey { database: identity, owner };
@@ -637,8 +673,20 @@ impl Control {
     }
 }
 
-fn publish_action(clear: bool) -> Action {
-    if clear { Action::Reset } else { Action::Publish }
+/// Whether the caller may publish to a database that is there, and drop its data if `clear`.
+fn check_may_republish(
+    database: Identity,
+    record: &Record,
+    caller: Identity,
+    clear: bool,
+) -> Result<(), ControlError> {
+    let action = if clear { Action::Reset } else { Action::Publish };
+    check_owner(database, record.owner, caller, action)?;
+    if clear { check_unlocked(database, record, action) } else { Ok(()) }
+}
+
+fn check_unlocked(database: Identity, record: &Record, action: Action) -> Result<(), ControlError> {
+    if record.locked { Err(ControlError::Locked { database, action }) } else { Ok(()) }
 }
 
 fn check_owner(
@@ -678,7 +726,8 @@ mod tests {
     }
 
     fn record(phase: Phase) -> Record {
-        Record { owner: ALICE, kind: ProgramKind::Wasm, initial_program: Hash([7; 32]), phase }
+        let initial_program = Hash([7; 32]);
+        Record { owner: ALICE, kind: ProgramKind::Wasm, initial_program, phase, locked: false }
     }
 
     #[test]

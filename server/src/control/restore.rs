@@ -43,6 +43,7 @@ impl Control {
             kind: ProgramKind::Wasm,
             initial_program: Hash([0; 32]),
             phase: Phase::Creating,
+            locked: false,
         };
         self.put_record(database, &record)?;
         let key = DatabaseKey { database, owner: caller };

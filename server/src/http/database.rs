@@ -1,4 +1,4 @@
-//! `/v1/database/:db` itself: what it is, and removing it.
+//! `/v1/database/:db` itself: what it is, removing it, and keeping it from being removed.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use orrery_host_abi::Identity;
+use orrery_host_abi::{Identity, Timestamp};
 use orrery_runtime::ProgramKind;
 use serde_json::{Value, json};
 
@@ -46,6 +46,34 @@ pub(super) async fn delete(
     caller: Caller,
 ) -> Result<(), Refusal> {
     detached(async move { Ok(app.control.delete(&target, caller.identity).await?) }).await
+}
+
+/// `POST /v1/database/:db/lock`: from now on it is neither deleted nor reset.
+pub(super) async fn lock(
+    State(app): State<Arc<App>>,
+    Path(target): Path<Target>,
+    caller: Caller,
+) -> Result<(), Refusal> {
+    detached(async move { Ok(app.control.set_locked(&target, caller.identity, true).await?) }).await
+}
+
+/// `POST /v1/database/:db/unlock`: it may be deleted and reset again.
+pub(super) async fn unlock(
+    State(app): State<Arc<App>>,
+    Path(target): Path<Target>,
+    caller: Caller,
+) -> Result<(), Refusal> {
+    detached(async move { Ok(app.control.set_locked(&target, caller.identity, false).await?) }).await
+}
+
+/// `GET /v1/database/:db/unstable/timestamp`: what time it is for that database, in SATS-JSON.
+pub(super) async fn timestamp(
+    State(app): State<Arc<App>>,
+    Path(target): Path<Target>,
+) -> Result<Json<Value>, Refusal> {
+    app.control.info(&target)?;
+    let Timestamp(micros) = Timestamp::now();
+    Ok(Json(json!({ "__timestamp_micros_since_unix_epoch__": micros })))
 }
 
 fn sats_identity(identity: Identity) -> Value {

@@ -67,9 +67,10 @@ impl From<ControlError> for Refusal {
     fn from(error: ControlError) -> Self {
         let status = match error {
             ControlError::NoSuchName(_) | ControlError::NoSuchDatabase => StatusCode::NOT_FOUND,
-            ControlError::NotOwner { .. } | ControlError::MayNotCreate(_) | ControlError::Reserved(_) => {
-                StatusCode::FORBIDDEN
-            }
+            ControlError::NotOwner { .. }
+            | ControlError::Locked { .. }
+            | ControlError::MayNotCreate(_)
+            | ControlError::Reserved(_) => StatusCode::FORBIDDEN,
             ControlError::Bind(BindError::NotYours(name)) => {
                 return Self::json(
                     StatusCode::UNAUTHORIZED,

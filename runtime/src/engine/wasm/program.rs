@@ -190,12 +190,20 @@ fn explain_link_error(error: &wasmtime::Error) -> String {
     };
     let name = format!("{what} `{}.{}`", unknown.module(), unknown.name());
     let name = name.trim_start();
-    if unknown.module().starts_with("wasi") {
-        format!(
-            "the module imports {name}, but modules have no access to WASI here; build it as a module of SpacetimeDB \
-             (in Rust: for wasm32-unknown-unknown)"
-        )
-    } else {
-        format!("the module imports {name}, which this host does not have")
-    }
+    let why = match (unknown.module(), unknown.name()) {
+        (module, _) if module.starts_with("wasi") => {
+            "but modules have no access to WASI here; build it as a module of SpacetimeDB (in Rust: for \
+             wasm32-unknown-unknown)"
+        }
+        (module, name) if module == "wbg" || [module, name].iter().any(|it| it.starts_with("__wbindgen")) => {
+            "because a crate in it uses wasm-bindgen, which is for browsers; `cargo tree -i wasm-bindgen` finds the \
+             crate, and one of its features may be what asks for it (`js`, `web`)"
+        }
+        (_, name) if name.starts_with("__getrandom") => {
+            "because something in it uses the crate `getrandom` (`rand::random()` and `rand::thread_rng()` do), but \
+             random numbers come from `ctx.rng()` here; `cargo tree -i getrandom` finds a crate that does"
+        }
+        _ => "which this host does not have",
+    };
+    format!("the module imports {name}, {why}")
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use clap::Args;
+use clap::{Args, Parser};
 
 use super::Hint;
 pub(super) use project::{Project, is_source_file, own_folder};
@@ -44,9 +44,27 @@ pub(super) struct BuildOptions {
     /// Folder of the project, or one with the project in its subfolder `spacetimedb`
     #[arg(short, long, alias = "module-path", default_value = ".", value_name = "DIR")]
     pub(super) project_path: PathBuf,
+    #[command(flatten)]
+    pub(super) flags: BuildFlags,
+}
+
+/// How a project is built, whatever it is.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct BuildFlags {
+    /// Features of a Rust project to build it with, separated by commas
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    features: Vec<String>,
     /// Do not let `tsc` check the types of a TypeScript project, where it is installed
     #[arg(long)]
     no_typecheck: bool,
+}
+
+/// The same as one text.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct BuildFlagsAsText {
+    #[command(flatten)]
+    flags: BuildFlags,
 }
 
 /// A program: what is published.
@@ -67,10 +85,29 @@ pub(super) enum ProgramKind {
     Js,
 }
 
-impl BuildOptions {
-    /// For what is at that path.
-    pub(super) fn new(project_path: PathBuf, no_typecheck: bool) -> Self {
-        Self { project_path, no_typecheck }
+impl BuildFlags {
+    /// Reads options that are written as one text, separated by spaces.
+    pub(super) fn parse(text: &str) -> Result<Self, clap::Error> {
+        Ok(BuildFlagsAsText::try_parse_from(text.split_whitespace())?.flags)
+    }
+
+    /// With these options as well.
+    pub(super) fn and(mut self, more: Self) -> Self {
+        self.features.extend(more.features);
+        self.no_typecheck |= more.no_typecheck;
+        self
+    }
+
+    fn build_rust(&self, project: &Path) -> Result<PathBuf> {
+        rust::build(project, &self.features)
+    }
+
+    fn build_script(&self, root: &Path, entry: &Path) -> Result<bundle::Bundle> {
+        if let Some(feature) = self.features.first() {
+            return Err(anyhow!("there is no feature `{feature}` in a project that is not in Rust")
+                .context(Hint("leave out --features".into())));
+        }
+        typescript::build(root, entry, !self.no_typecheck)
     }
 }
 
@@ -79,12 +116,12 @@ impl Build {
         let path = self.file.as_deref().unwrap_or(&self.options.project_path);
         let (out_file, program) = match Project::find(path)? {
             Project::Rust(dir) => {
-                let built = rust::build(&dir)?;
+                let built = self.options.flags.build_rust(&dir)?;
                 let Some(out_file) = self.out_file else { return say_built(&built) };
                 (out_file, read(&built)?)
             }
             Project::Script { root, entry, bundle } => {
-                let built = typescript::build(&root, &entry, !self.options.no_typecheck)?;
+                let built = self.options.flags.build_script(&root, &entry)?;
                 (self.out_file.unwrap_or(bundle), built.code.into_bytes())
             }
         };
@@ -103,14 +140,14 @@ fn say_built(file: &Path) -> Result<()> {
 
 impl Program {
     /// Builds what is at that path: a project's folder or one source file.
-    pub(super) fn build(path: &Path, options: &BuildOptions) -> Result<Self> {
+    pub(super) fn build(path: &Path, flags: &BuildFlags) -> Result<Self> {
         match Project::find(path)? {
             Project::Rust(dir) => {
-                let built = rust::build(&dir)?;
+                let built = flags.build_rust(&dir)?;
                 Ok(Self { inputs: rust::inputs(&built), ..Self::read(&built)? })
             }
             Project::Script { root, entry, .. } => {
-                let built = typescript::build(&root, &entry, !options.no_typecheck)?;
+                let built = flags.build_script(&root, &entry)?;
                 Ok(Self { kind: ProgramKind::Js, bytes: built.code.into_bytes(), inputs: built.inputs })
             }
         }

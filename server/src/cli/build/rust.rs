@@ -28,10 +28,10 @@ enum Message {
     Other,
 }
 
-/// Builds the project in that folder, for release; the file that comes out. Cargo shows its progress and the
+/// Builds the project in that folder, for release and with those features; the file that comes out. Cargo shows its progress and the
 /// compiler's messages on standard error. The environment is handed on, so whatever makes cargo work makes this
 /// work.
-pub(super) fn build(project: &Path) -> Result<PathBuf> {
+pub(super) fn build(project: &Path, features: &[String]) -> Result<PathBuf> {
     style::progress("Building", project.display());
     let manifest = project.join("Cargo.toml").canonicalize()?;
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -45,6 +45,7 @@ pub(super) fn build(project: &Path) -> Result<PathBuf> {
             "--message-format",
             "json-render-diagnostics",
         ])
+        .args(features.iter().flat_map(|feature| ["--features", feature]))
         .current_dir(project)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());

@@ -19,7 +19,7 @@ use tokio::{runtime::Runtime, sync::oneshot};
 
 use super::{
     Hint, ServerArgs,
-    build::{BuildOptions, Program, Project, is_source_file},
+    build::{BuildFlags, Program, Project, is_source_file},
     client::Client,
     config::Config,
     logs, publish,
@@ -54,9 +54,8 @@ pub(super) struct Dev {
     /// Name of the database [default: the name of the file or folder]
     #[arg(short, long, value_name = "NAME")]
     database: Option<String>,
-    /// Do not let `tsc` check the types of a TypeScript project, where it is installed
-    #[arg(long)]
-    no_typecheck: bool,
+    #[command(flatten)]
+    flags: BuildFlags,
     /// Start a server for this project, at this address, even if one runs elsewhere
     #[arg(short, long, value_name = "ADDR:PORT", conflicts_with = "server")]
     listen_addr: Option<String>,
@@ -69,7 +68,7 @@ pub(super) struct Dev {
 /// What is published again and again.
 struct Source {
     path: PathBuf,
-    options: BuildOptions,
+    flags: BuildFlags,
     database: String,
     consent: Consent,
     client: Client,
@@ -86,7 +85,7 @@ impl Dev {
         let interrupted = runtime.block_on(async { shutdown_signal() })?;
         let (own_server, server) = self.server(&runtime, &root)?;
         let source = Source {
-            options: BuildOptions::new(path.clone(), self.no_typecheck),
+            flags: self.flags.clone(),
             path,
             database,
             consent: self.consent,
@@ -170,7 +169,7 @@ impl Source {
 
     /// Builds the program, and publishes it if it is another one than before.
     fn publish(&self, before: Option<&Program>) -> Result<Program> {
-        let program = Program::build(&self.path, &self.options)?;
+        let program = Program::build(&self.path, &self.flags)?;
         if before.is_some_and(|before| before.bytes == program.bytes) {
             style::progress("Unchanged", &self.database);
             return Ok(program);
