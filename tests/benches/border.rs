@@ -11,7 +11,6 @@ use orrery_runtime::engine::{
     js::{JsConfig, JsEngine},
     wasm::{WasmConfig, WasmEngine},
 };
-
 use orrery_tests::modules::Language;
 
 use crate::table::{Row, Target, median, print, rate};

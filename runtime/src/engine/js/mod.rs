@@ -6,7 +6,8 @@
 //!
 //! **A call** sets a deadline, moves the session into the isolate's state, and calls one of the hooks that were found when
 //! the instance started. Host calls find the session through the isolate. V8 calls most of them directly from
-//! compiled code; they read and write the module's buffers where they are.
+//! compiled code; they read and write the module's buffers where they are. The isolate stays entered until the
+//! thread runs another one (`entered`), and the bigints of callers that come back are kept (`callers`).
 //!
 //! **Time** is limited by a thread that looks every [`TICK`](super::TICK) and has V8 end what is late. What ends a call
 //! cannot be caught.

@@ -28,9 +28,9 @@ enum Message {
     Other,
 }
 
-/// Builds the project in that folder, for release and with those features; the file that comes out. Cargo shows its progress and the
-/// compiler's messages on standard error. The environment is handed on, so whatever makes cargo work makes this
-/// work.
+/// Builds the project in that folder, for release and with those features; the file that comes out. Cargo shows its
+/// progress and the compiler's messages on standard error. The environment is handed on, so whatever makes cargo work
+/// makes this work.
 pub(super) fn build(project: &Path, features: &[String]) -> Result<PathBuf> {
     style::progress("Building", project.display());
     let manifest = project.join("Cargo.toml").canonicalize()?;
